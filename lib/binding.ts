@@ -1,0 +1,42 @@
+/**
+ * Loads the addon. The only file that knows where binaries lie: `prebuilds/<platform>-<arch>[-musl]/` in a
+ * published package, `build/Release/` after a build from source.
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Native } from './native.js'
+
+const require = createRequire(import.meta.url)
+
+// glibc says its version in the report of the process; musl has none to say.
+function isMusl(): boolean {
+  if (existsSync('/lib64/ld-linux-x86-64.so.2') || existsSync('/lib/ld-linux-aarch64.so.1')) return false
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return report?.header?.glibcVersionRuntime === undefined
+}
+
+function load(): Native {
+  const target = `${process.platform}-${process.arch}${process.platform === 'linux' && isMusl() ? '-musl' : ''}`
+  const places = [`../prebuilds/${target}/ipckit.node`, '../build/Release/ipckit.node'].map(place =>
+    fileURLToPath(new URL(place, import.meta.url)),
+  )
+  const tried: string[] = []
+  for (const place of places) {
+    if (!existsSync(place)) {
+      tried.push(`${place}: not there`)
+      continue
+    }
+    try {
+      return require(place) as Native
+    } catch (error) {
+      tried.push(`${place}: ${(error as Error).message}`)
+    }
+  }
+  throw new Error(
+    `ipckit found no addon for ${target} (Node ${process.version}). Tried:\n  ${tried.join('\n  ')}\n` +
+      `Build it with: npm explore ipckit -- node scripts/build-native.mjs (needs g++, make and python3)`,
+  )
+}
+
+export const native: Native = load()

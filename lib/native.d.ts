@@ -1,0 +1,49 @@
+/**
+ * What the addon offers: the kernel's calls under their own names, with numbers for handles. Calls that
+ * return a number return the negative errno when they fail; the others throw `{errno, syscall}`.
+ */
+export interface Native {
+  /** Registers where received messages are laid: their bytes, and four int32 for each message. */
+  useInbox(bytes: Uint8Array, index: Int32Array): void
+  /** Names the function that is told of events, four int32 for each: token, result, label low, label high. */
+  startWaits(callback: (count: number) => void, events: Int32Array): void
+  keepAlive(alive: 0 | 1): void
+  cancelCall(token: number): void
+
+  mqOpen(name: string, oflag: number, mode: number, capacity: number, messageBytes: number): number
+  mqClose(handle: number, token: number): void
+  mqUnlink(name: string): void
+  /** [capacity, messageBytes, depth, flags, uid, gid, mode, linked] */
+  mqStatus(handle: number, out: Float64Array): void
+  mqSend(handle: number, bytes: Uint8Array, length: number, priority: number): number
+  mqSendMany(handle: number, bytes: Uint8Array, index: Int32Array, from: number, count: number): number
+  mqReceive(handle: number, max: number): number
+  mqWait(handle: number, toSend: 0 | 1, milliseconds: number): number
+  mqArm(handle: number, token: number, toSend: 0 | 1): number
+  mqNotify(handle: number, token: number): void
+  mqEndNotify(handle: number, token: number, cancel: 0 | 1): void
+  mqDirectory(): number
+
+  msgGet(key: number, flags: number): number
+  msgAttach(id: number): number
+  msgDetach(handle: number): void
+  msgRemove(handle: number): void
+  /**
+   * [id, key, depth, bytes, queueBytes, uid, gid, creator uid, creator gid, mode, last sender, last receiver,
+   * last send, last receive, last change]
+   */
+  msgStatus(handle: number, out: Float64Array): void
+  msgSet(handle: number, uid: number, gid: number, mode: number, queueBytes: number): void
+  /** [messageBytes, queueBytes, queues, usedQueues, usedMessages, usedBytes] */
+  msgLimits(out: Float64Array): void
+  ftok(path: string, project: number): number
+  msgSend(handle: number, bytes: Uint8Array, length: number, type: number): number
+  msgSendMany(handle: number, bytes: Uint8Array, index: Int32Array, from: number, count: number): number
+  /** `size` limits how long a message may be; -1 takes what the inbox holds. */
+  msgReceive(handle: number, type: number, flags: number, max: number, size: number): number
+  msgPeek(handle: number, position: number): number
+  msgWait(handle: number, type: number, flags: number, milliseconds: number): number
+  msgSendWait(handle: number, bytes: Uint8Array, length: number, type: number, milliseconds: number): number
+  msgCall(handle: number, token: number, type: number, flags: number): void
+  msgSendCall(handle: number, token: number, bytes: Uint8Array, length: number, type: number): void
+}

@@ -1,0 +1,85 @@
+/**
+ * Checks of what users pass in, before anything crosses into native code. Each sentence reads
+ * "Expected X for `name`, received Y".
+ */
+import { inspect } from 'node:util'
+
+/** Options of every call that may wait. */
+export interface WaitOptions {
+  /**
+   * How long to wait, in milliseconds, 0 to 2,147,483,647; 0 tries once. Without it the call waits for
+   * ever. When it has passed the call rejects with a {@link TimeoutError}.
+   */
+  timeoutMs?: number | undefined
+  /** Ends the wait when it is aborted; the call then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined
+}
+
+/** Options of every call that may block the thread. */
+export interface SyncWaitOptions {
+  /** How long to block, in milliseconds, 0 to 2,147,483,647; without it for ever. */
+  timeoutMs?: number | undefined
+}
+
+/** The longest wait that a timer of Node takes, about 24 days. */
+export const maxTimeoutMs = 2_147_483_647
+
+function received(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY })
+}
+
+export function wrongType(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`Expected ${expected} for \`${name}\`, received ${received(value)}`)
+}
+
+export function outOfRange(name: string, expected: string, value: unknown): RangeError {
+  return new RangeError(`Expected ${expected} for \`${name}\`, received ${received(value)}`)
+}
+
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw wrongType(name, `an integer from ${min} to ${max}`, value)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(name, `an integer from ${min} to ${max}`, value)
+  }
+  return value
+}
+
+export function checkString(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw wrongType(name, 'a string', value)
+  return value
+}
+
+/** Permission bits of a new object: exact, the umask is not applied. */
+export function checkMode(value: unknown): number {
+  return checkInteger('mode', value, 0, 0o777)
+}
+
+export function checkTimeout(value: unknown): number {
+  if (typeof value !== 'number') throw wrongType('timeoutMs', 'a number of milliseconds', value)
+  if (!(value >= 0 && value <= maxTimeoutMs)) {
+    throw outOfRange('timeoutMs', `a number of milliseconds from 0 to ${maxTimeoutMs}`, value)
+  }
+  return value
+}
+
+export function checkSignal(value: unknown): AbortSignal {
+  if (!(value instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', value)
+  return value
+}
+
+export function checkBytes(name: string, value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw wrongType(name, 'a Uint8Array', value)
+  return value
+}
+
+export function checkObject(name: string, value: unknown): object {
+  if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
+  return value
+}
+
+/** Refuses misspelled options, which would otherwise do nothing. */
+export function checkKeys(name: string, value: object, known: readonly string[]): void {
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw wrongType(name, `only the options ${known.join(', ')}`, { [key]: undefined })
+  }
+}

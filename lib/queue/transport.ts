@@ -1,0 +1,122 @@
+/**
+ * The contract between typed queues and what carries their messages. A transport moves bytes without ever
+ * waiting, says when it is worth trying again, and knows nothing of promises, codecs or order of callers:
+ * those are built once, in `wait/channel.ts`, for all transports. `test/contract/` states this contract as
+ * tests, run for every implementation.
+ *
+ * - Messages keep their boundaries. 0 bytes is a message.
+ * - `send` and `receive` never wait. A message is sent whole or not at all; it is received by one caller.
+ * - Nobody holds a message while waiting: what waits may be killed at any time and nothing is lost.
+ * - Readiness is a hint: after a notice, trying may still find nothing, because another process was faster.
+ */
+
+/** Which messages a receiver wants. One object for each kind of wish, so that it can be a key. */
+export interface Selector {
+  /** 0: any. n: of type n. -n: the lowest type up to n. The msgtyp of msgrcv(2). */
+  readonly type: number
+  /** Any but those of type n: the MSG_EXCEPT of msgrcv(2). */
+  readonly except: boolean
+}
+
+/** The selector of transports that have nothing to select by. */
+export const anyMessage: Selector = { type: 0, except: false }
+
+/** What a transport can do; the table in `docs/transports.md` is made of these. */
+export interface Capabilities {
+  /** `put` takes `priority`; higher ones are delivered first, equal ones in order. */
+  readonly priorities: boolean
+  /** Messages have a `type` that receivers select by. */
+  readonly types: boolean
+  /** A removed queue wakes its waiters with an error. */
+  readonly removalWakes: boolean
+  /** `putSync` and `getSync` may block the thread. */
+  readonly blocking: boolean
+  /** Messages can be read without taking them. */
+  readonly peek: boolean
+}
+
+/** One look at a queue. Fields that a transport does not know are absent. */
+export interface QueueStat {
+  readonly address: string
+  /** Messages in the queue. */
+  readonly depth: number
+  /** Messages that fit, where that is what limits the queue. */
+  readonly capacity?: number
+  /** Bytes of all messages in the queue. */
+  readonly bytes?: number
+  /** Bytes that fit, where that is what limits the queue. */
+  readonly maxBytes?: number
+  /** The largest message, bytes. */
+  readonly maxMessageBytes: number
+  readonly uid?: number
+  readonly gid?: number
+  /** Permission bits, as in `0o600`. */
+  readonly mode?: number
+  /** Pid of the last sender, 0 when there was none or it is not visible from here. */
+  readonly lastSender?: number
+  /** Pid of the last receiver, likewise. */
+  readonly lastReceiver?: number
+  /** The name is gone and the queue lives on for those who have it open. */
+  readonly unlinked?: boolean
+}
+
+/** A message on its way out: the first `length` bytes, and its priority or type. */
+export interface Outgoing {
+  readonly bytes: Uint8Array
+  readonly length: number
+  readonly label: number
+}
+
+/** Many messages on their way out, in one piece of memory; see `wait/batch.ts`. */
+export interface OutgoingBatch {
+  readonly bytes: Uint8Array
+  /** Four int32 a message: offset, length, and the two halves of the label. */
+  readonly index: Int32Array
+  readonly count: number
+}
+
+/** Who is told that trying again is worth it. */
+export interface TransportListener {
+  /** There may be room. `sent`: the message that was asked for has been sent itself. */
+  room(sent: boolean, error?: Error): void
+  /** There may be a message for this selector. */
+  arrival(selector: Selector, error?: Error): void
+}
+
+export interface Transport {
+  readonly address: string
+  readonly capabilities: Capabilities
+  /** The largest message, bytes. */
+  readonly maxMessageBytes: number
+
+  /** Sends, or returns false when there is no room. */
+  send(message: Outgoing): boolean
+  /** Sends messages of the batch from number `from` on, and returns how many had room. */
+  sendMany(batch: OutgoingBatch, from: number): number
+  /** Lays up to `max` messages into the inbox (`wait/inbox.ts`) and returns how many. */
+  receive(selector: Selector, max: number): number
+
+  /**
+   * Blocks the thread until there may be room, at most `milliseconds`; true when the message has been sent
+   * meanwhile. Ctrl-C ends it with an error.
+   */
+  blockToSend(message: Outgoing, milliseconds: number): boolean
+  /** Blocks the thread until there may be a message, at most `milliseconds`. Ctrl-C ends it with an error. */
+  blockToReceive(selector: Selector, milliseconds: number): void
+
+  /** Sets who is told; done once, before anything is asked. */
+  listen(listener: TransportListener): void
+  /** Asks for one `room` notice; a transport that cannot wait for room otherwise sends the message then. */
+  askToSend(message: Outgoing): void
+  /** Takes the question back. False: it is too late or takes a while, and the notice will still come. */
+  forgetToSend(): boolean
+  /** Asks for one `arrival` notice for this selector. */
+  askToReceive(selector: Selector): void
+  forgetToReceive(selector: Selector): void
+
+  stat(): QueueStat
+  /** Gives up the handle. Nothing is asked any more; a notice that is still owed comes. */
+  close(): void
+  /** Removes the queue for everyone. */
+  unlink(): void
+}

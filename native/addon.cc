@@ -1,0 +1,67 @@
+// Registration and per-environment state, nothing else.
+#include "node/args.h"
+#include "node/bindings.h"
+
+namespace ipckit::node {
+
+namespace {
+
+void register_memory(napi_env env, registered_memory& memory, napi_value array) {
+  size_t length = 0;
+  void* data = nullptr;
+  napi_typedarray_type type;
+  napi_get_typedarray_info(env, array, &type, &length, &data, nullptr, nullptr);
+  memory.keep = Napi::Persistent(Napi::Object(env, array));
+  memory.data = static_cast<char*>(data);
+  memory.size = type == napi_int32_array ? length * sizeof(int32_t) : length;
+}
+
+/// useInbox(bytes, index): where received messages are laid from now on
+napi_value use_inbox(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  register_memory(env, given.self().inbox.bytes, given.raw(0));
+  register_memory(env, given.self().inbox.index, given.raw(1));
+  return nullptr;
+}
+
+/// startWaits(callback, events): see wait_engine::start
+napi_value start_waits(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  given.self().waits.start(Napi::Function(env, given.raw(0)), Napi::TypedArray(env, given.raw(1)));
+  return nullptr;
+}
+
+/// keepAlive(alive)
+napi_value keep_alive(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  given.self().waits.keep_alive(given.integer(0) != 0);
+  return nullptr;
+}
+
+/// cancelCall(token): asks a call on a thread to end; its event still comes
+napi_value cancel_call(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  given.self().waits.calls.cancel(given.integer(0));
+  return nullptr;
+}
+
+/// Runs after the hook that wait_engine::start adds (hooks run newest first): the threads have ended.
+void end_environment(void* data) { delete static_cast<environment*>(data); }
+
+}  // namespace
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  auto* self = new environment(env);
+  define(env, exports, *self, "useInbox", use_inbox);
+  define(env, exports, *self, "startWaits", start_waits);
+  define(env, exports, *self, "keepAlive", keep_alive);
+  define(env, exports, *self, "cancelCall", cancel_call);
+  define_posix_queue(env, exports, *self);
+  define_sysv_queue(env, exports, *self);
+  napi_add_env_cleanup_hook(env, end_environment, self);
+  return exports;
+}
+
+NODE_API_MODULE(ipckit, initialise)
+
+}  // namespace ipckit::node

@@ -1,0 +1,173 @@
+// POSIX message queues, as lib/posix sees them.
+#include <poll.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+
+#include "node/args.h"
+#include "node/bindings.h"
+#include "node/throw.h"
+
+namespace ipckit::node {
+
+namespace {
+
+/// mqOpen(name, oflag, mode, capacity, messageBytes): handle
+napi_value mq_open(napi_env env, napi_callback_info info) {
+  const arguments<5> given(env, info);
+  sys::outcome<sys::posix_queue> opened =
+      sys::posix_queue::open(given.text(0).c_str(), given.integer(1), static_cast<mode_t>(given.integer(2)),
+                             given.whole(3), given.whole(4));
+  if (!opened.ok()) return throw_failure(env, opened.why());
+  return to_js(env, given.self().posix_queues.add(std::move(opened.value())));
+}
+
+/// mqClose(handle, token): gives up the descriptor, and the events that were asked for with the token
+napi_value mq_close(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  given.self().waits.polls.forget(given.integer(1));
+  given.self().posix_queues.remove(given.integer(0));
+  return nullptr;
+}
+
+/// mqUnlink(name)
+napi_value mq_unlink(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  const sys::outcome<sys::nothing> unlinked = sys::posix_queue::unlink(given.text(0).c_str());
+  return unlinked.ok() ? nullptr : throw_failure(env, unlinked.why());
+}
+
+/// mqStatus(handle, Float64Array [capacity, messageBytes, depth, flags, uid, gid, mode, linked])
+napi_value mq_status(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue == nullptr) return throw_failure(env, {EBADF, "mq_getattr"});
+  const sys::outcome<sys::posix_queue_status> status = queue->status();
+  if (!status.ok()) return throw_failure(env, status.why());
+  const sys::posix_queue_status& now = status.value();
+  fill(env, given.raw(1),
+       {static_cast<double>(now.capacity), static_cast<double>(now.message_bytes), static_cast<double>(now.depth),
+        static_cast<double>(now.flags), static_cast<double>(now.owner), static_cast<double>(now.group),
+        static_cast<double>(now.mode), now.linked ? 1.0 : 0.0});
+  return nullptr;
+}
+
+/// mqSend(handle, bytes, length, priority): 0 or -errno
+napi_value mq_send(napi_env env, napi_callback_info info) {
+  const arguments<4> given(env, info);
+  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  return to_js(env, queue->send(given.bytes(1).data(), static_cast<size_t>(given.integer(2)),
+                                static_cast<unsigned>(given.integer(3))));
+}
+
+/// mqSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none was
+napi_value mq_send_many(napi_env env, napi_callback_info info) {
+  const arguments<5> given(env, info);
+  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  return send_batch(env, given, [&](char* bytes, const message_entry& entry) {
+    return queue->send(bytes, static_cast<size_t>(entry.length), static_cast<unsigned>(entry.label_low));
+  });
+}
+
+/// mqReceive(handle, max): how many lie in the inbox now; -errno when none does
+napi_value mq_receive(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  environment& self = given.self();
+  const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  const int max = std::min(given.integer(1), self.inbox_room());
+  size_t offset = 0;
+  for (int index = 0; index < max; index++) {
+    const size_t left = self.inbox.bytes.size - std::min(offset, self.inbox.bytes.size);
+    if (index > 0 && left < queue->message_bytes()) return to_js(env, index);
+    unsigned priority = 0;
+    const ssize_t length = queue->receive(self.inbox.bytes.data + offset, left, &priority);
+    if (length < 0) return to_js(env, index > 0 ? index : static_cast<int32_t>(length));
+    message_entry& entry = self.inbox_entries()[index];
+    entry = {static_cast<int32_t>(offset), static_cast<int32_t>(length), static_cast<int32_t>(priority), 0};
+    offset += (static_cast<size_t>(length) + 7) & ~size_t{7};
+  }
+  return to_js(env, max);
+}
+
+/// mqWait(handle, toSend, milliseconds): 1 ready, 0 not in time, -EINTR after a signal that ends waits, or
+/// -errno
+napi_value mq_wait(napi_env env, napi_callback_info info) {
+  const arguments<3> given(env, info);
+  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  const short events = given.integer(1) != 0 ? POLLOUT : POLLIN;
+  const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
+  const sys::termination_watch watch;
+  for (;;) {
+    const int result = queue->wait(events, until);
+    if (result != -EINTR || watch.signal() != 0) return to_js(env, result);
+  }
+}
+
+/// mqArm(handle, token, toSend): asks for one event of the token; 0 or -errno
+napi_value mq_arm(napi_env env, napi_callback_info info) {
+  const arguments<3> given(env, info);
+  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  const sys::outcome<sys::nothing> armed = given.self().waits.polls.arm(
+      given.integer(1), queue->descriptor(), given.integer(2) != 0 ? EPOLLOUT : EPOLLIN);
+  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+}
+
+/// mqNotify(handle, token): asks for one event when a message arrives in the empty queue
+napi_value mq_notify(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  environment& self = given.self();
+  const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
+  if (queue == nullptr) return throw_failure(env, {EBADF, "mq_notify"});
+  sys::outcome<sys::fd> notice = queue->notify();
+  if (!notice.ok()) return throw_failure(env, notice.why());
+  const int32_t token = given.integer(1);
+  const sys::outcome<sys::nothing> armed = self.waits.polls.arm(token, notice.value().get(), EPOLLIN);
+  if (!armed.ok()) {
+    (void)queue->cancel_notify();
+    return throw_failure(env, armed.why());
+  }
+  self.notices[token] = std::move(notice.value());
+  return nullptr;
+}
+
+/// mqEndNotify(handle, token, cancel): forgets the request; `cancel` tells whether it still stands
+napi_value mq_end_notify(napi_env env, napi_callback_info info) {
+  const arguments<3> given(env, info);
+  environment& self = given.self();
+  const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
+  if (queue != nullptr && given.integer(2) != 0) (void)queue->cancel_notify();
+  self.waits.polls.forget(given.integer(1));
+  self.notices.erase(given.integer(1));
+  return nullptr;
+}
+
+/// mqDirectory(): a descriptor of the directory of all queues, which the caller closes
+napi_value mq_directory(napi_env env, napi_callback_info) {
+  sys::outcome<sys::fd> directory = sys::posix_queue_directory();
+  if (!directory.ok()) return throw_failure(env, directory.why());
+  return to_js(env, directory.value().release());
+}
+
+}  // namespace
+
+void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self) {
+  define(env, exports, self, "mqOpen", mq_open);
+  define(env, exports, self, "mqClose", mq_close);
+  define(env, exports, self, "mqUnlink", mq_unlink);
+  define(env, exports, self, "mqStatus", mq_status);
+  define(env, exports, self, "mqSend", mq_send);
+  define(env, exports, self, "mqSendMany", mq_send_many);
+  define(env, exports, self, "mqReceive", mq_receive);
+  define(env, exports, self, "mqWait", mq_wait);
+  define(env, exports, self, "mqArm", mq_arm);
+  define(env, exports, self, "mqNotify", mq_notify);
+  define(env, exports, self, "mqEndNotify", mq_end_notify);
+  define(env, exports, self, "mqDirectory", mq_directory);
+}
+
+}  // namespace ipckit::node

@@ -1,0 +1,169 @@
+#include "sys/blocking_calls.h"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <utility>
+
+#include "sys/threads.h"
+
+namespace ipckit::sys {
+
+namespace {
+
+/// How long a thread without work stays: long enough that steady traffic never makes a thread (about 30 us),
+/// short enough that an idle process soon has none.
+constexpr std::chrono::milliseconds rest{500};
+
+/// A blocked msgrcv(2) needs little; glibc's default of 8 MiB each would show as address space.
+constexpr size_t stack_bytes = 128 * 1024;
+
+struct start_argument {
+  void* pool;
+  void* self;
+};
+
+}  // namespace
+
+void* blocking_calls::entry(void* argument) {
+  const std::unique_ptr<start_argument> start(static_cast<start_argument*>(argument));
+  static_cast<blocking_calls*>(start->pool)->run(*static_cast<worker*>(start->self));
+  return nullptr;
+}
+
+outcome<nothing> blocking_calls::wait_to_receive(int token, const sysv_queue& queue, message_selector selector) {
+  return hand_over({token, queue, selector, {}});
+}
+
+outcome<nothing> blocking_calls::wait_to_send(int token, const sysv_queue& queue, std::vector<char> message) {
+  return hand_over({token, queue, {}, std::move(message)});
+}
+
+outcome<nothing> blocking_calls::hand_over(call todo) {
+  join_gone();
+  const std::lock_guard lock(mutex_);
+  outcome<worker*> spare = spare_worker();
+  if (!spare.ok()) return spare.why();
+  worker& chosen = *spare.value();
+  chosen.todo = std::move(todo);
+  chosen.cancelled.store(false, std::memory_order_relaxed);
+  chosen.busy = true;
+  chosen.changed.notify_one();
+  return nothing{};
+}
+
+// Called with mutex_ held.
+outcome<blocking_calls::worker*> blocking_calls::spare_worker() {
+  for (worker& candidate : workers_) {
+    if (!candidate.busy && !candidate.quit) return &candidate;
+  }
+  worker& fresh = workers_.emplace_back();
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, stack_bytes);
+  auto argument = std::make_unique<start_argument>(start_argument{this, &fresh});
+  int error;
+  {
+    const all_signals_blocked blocked;
+    error = pthread_create(&fresh.thread, &attributes, &blocking_calls::entry, argument.get());
+  }
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    workers_.pop_back();
+    return failure{error, "pthread_create"};
+  }
+  argument.release();
+  return &fresh;
+}
+
+void blocking_calls::join_gone() {
+  std::list<worker> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto each = workers_.begin(); each != workers_.end();) {
+      const auto next = std::next(each);
+      if (each->gone) gone.splice(gone.end(), workers_, each);
+      each = next;
+    }
+  }
+  for (worker& each : gone) pthread_join(each.thread, nullptr);
+}
+
+void blocking_calls::cancel(int token) {
+  const std::lock_guard lock(mutex_);
+  for (worker& each : workers_) {
+    if (!each.busy || each.todo.token != token) continue;
+    // Pairs with the load in make(): the flag is up before the first signal can be seen.
+    each.cancelled.store(true, std::memory_order_release);
+    each.alarm.start(0);
+    return;
+  }
+}
+
+void blocking_calls::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    for (worker& each : workers_) {
+      each.quit = true;
+      each.cancelled.store(true, std::memory_order_release);
+      each.alarm.start(0);
+      each.changed.notify_one();
+    }
+  }
+  for (worker& each : workers_) pthread_join(each.thread, nullptr);
+  workers_.clear();
+}
+
+int blocking_calls::make(worker& self, long* taken) {
+  const stop_condition cancelled{
+      [](const void* context) {
+        return static_cast<const std::atomic<bool>*>(context)->load(std::memory_order_acquire);
+      },
+      &self.cancelled};
+  call& todo = self.todo;
+  int result = -EINTR;
+  // A call that was cancelled before it began is not begun: its signals may all have come already.
+  if (!cancelled.holds()) {
+    if (todo.message.empty()) {
+      result = todo.queue.wait_to_receive(todo.selector, cancelled, taken);
+    } else {
+      const size_t length = todo.message.size() - sizeof(message_header);
+      result = todo.queue.wait_to_send(todo.message.data(), length, cancelled);
+    }
+  }
+  return result == -EINTR ? -ECANCELED : result;
+}
+
+void blocking_calls::put_back(call& done, long taken) {
+  const message_header empty{taken};
+  (void)done.queue.send(&empty, 0);
+}
+
+void blocking_calls::run(worker& self) {
+  std::unique_lock lock(mutex_);
+  const outcome<nothing> attached = self.alarm.attach();
+  for (;;) {
+    const bool woken = self.changed.wait_for(lock, rest, [&] { return self.busy || self.quit; });
+    if (!woken || self.quit) break;
+    lock.unlock();
+    long taken = 0;
+    // Without an alarm the call could not be ended again, and must not be begun.
+    const int result = attached.ok() ? make(self, &taken) : -attached.why().error;
+    lock.lock();
+    // Under the lock, so that no cancel() can start it again for a call that is over.
+    self.alarm.stop();
+    if (self.quit && result == 0 && self.todo.message.empty()) put_back(self.todo, taken);
+    const int token = self.todo.token;
+    self.todo = {};
+    self.busy = false;
+    if (self.quit) break;
+    // The worker is free before its event is seen, so that the answer to the event finds it.
+    lock.unlock();
+    sink_.put({token, result, taken});
+    lock.lock();
+  }
+  self.quit = true;
+  self.gone = true;
+}
+
+}  // namespace ipckit::sys
