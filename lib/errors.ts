@@ -3,7 +3,6 @@
  * sentences that say what was tried, on which object, and what to do about it.
  */
 import { constants } from 'node:os'
-import { getSystemErrorName } from 'node:util'
 
 /** Codes of our own; every other `code` is the kernel's name of an errno, such as `'EACCES'`. */
 export type IpckitErrorCode =
@@ -91,10 +90,21 @@ export class DecodeError extends IpcError {
   declare readonly priority?: number
   /** The message's type, where the transport has types. */
   declare readonly type?: number
+  /**
+   * When many messages were taken at once: the values of those that could be decoded, and an error for each that
+   * could not, this one first.
+   */
+  declare batch?: { values: unknown[]; failures: DecodeError[] }
 
-  constructor(message: string, bytes: Uint8Array, details: Omit<IpcErrorDetails, 'code'>) {
+  constructor(
+    message: string,
+    bytes: Uint8Array,
+    details: Omit<IpcErrorDetails, 'code'> & { priority?: number; type?: number },
+  ) {
     super(message, { ...details, code: 'ERR_IPC_DECODE' })
     this.bytes = bytes
+    if (details.priority !== undefined) this.priority = details.priority
+    if (details.type !== undefined) this.type = details.type
   }
 }
 
@@ -112,6 +122,14 @@ for (const [name, type] of Object.entries({
 /** The errno numbers of this system, positive, by name. */
 export const errnoOf = constants.errno
 
+// util.getSystemErrorName knows only what libuv knows, which lacks EIDRM. Two names share a number in some
+// cases (EAGAIN and EWOULDBLOCK); the manual pages use the one that is listed first.
+const nameOf = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+)
+
 /** What the addon reports of a failed system call. */
 export interface SystemFailure {
   /** Positive or negative; both are taken. */
@@ -127,7 +145,7 @@ export interface SystemFailure {
 /** Turns a failed system call into the error that callers see. */
 export function systemError(failure: SystemFailure): IpcError {
   const errno = -Math.abs(failure.errno)
-  const code = getSystemErrorName(errno) as IpcErrorCode
+  const code = (nameOf.get(-errno) ?? `errno ${-errno}`) as IpcErrorCode
   const advice = failure.advice === undefined ? '' : `: ${failure.advice}`
   const message = `Cannot ${failure.action} ${failure.resource} (${failure.syscall}: ${code})${advice}`
   const details = { code, errno, syscall: failure.syscall, resource: failure.resource }
@@ -160,4 +178,11 @@ export function timeoutError(resource: string, action: string, timeoutMs: number
     code: 'ERR_IPC_TIMEOUT',
     resource,
   })
+}
+
+/** The same error once more: callers that failed together each get an error, and a stack, of their own. */
+export function copyError(error: unknown): unknown {
+  if (!(error instanceof IpcError)) return error
+  const type = error.constructor as new (message: string, details: IpcErrorDetails) => IpcError
+  return new type(error.message, { ...error, cause: error.cause })
 }

@@ -83,3 +83,8 @@ export function checkKeys(name: string, value: object, known: readonly string[])
     if (!known.includes(key)) throw wrongType(name, `only the options ${known.join(', ')}`, { [key]: undefined })
   }
 }
+
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw wrongType(name, 'true or false', value)
+  return value
+}

@@ -10,16 +10,19 @@
  * - Readiness is a hint: after a notice, trying may still find nothing, because another process was faster.
  */
 
-/** Which messages a receiver wants. One object for each kind of wish, so that it can be a key. */
+import type { IpcError } from '../errors.js'
+
+/** Which messages a receiver wants. */
 export interface Selector {
   /** 0: any. n: of type n. -n: the lowest type up to n. The msgtyp of msgrcv(2). */
   readonly type: number
   /** Any but those of type n: the MSG_EXCEPT of msgrcv(2). */
   readonly except: boolean
+  /** A longer message fails the call and stays in the queue. */
+  readonly maxBytes?: number
+  /** A longer message is taken, and loses its end: the MSG_NOERROR of msgrcv(2). */
+  readonly truncate?: boolean
 }
-
-/** The selector of transports that have nothing to select by. */
-export const anyMessage: Selector = { type: 0, except: false }
 
 /** What a transport can do; the table in `docs/transports.md` is made of these. */
 export interface Capabilities {
@@ -83,18 +86,49 @@ export interface TransportListener {
   arrival(selector: Selector, error?: Error): void
 }
 
+/** What `put` may say of a message; which of it a transport honours is its own affair. */
+export interface PutLabel {
+  priority?: number | undefined
+  type?: number | undefined
+}
+
+/** What `get` may say of the messages it wants, likewise. */
+export interface GetSelector {
+  type?: number | undefined
+  maxType?: number | undefined
+  except?: number | undefined
+}
+
+/** What a transport knows of a message beside its bytes. */
+export interface MessageFacts {
+  readonly priority?: number
+  readonly type?: number
+}
+
 export interface Transport {
   readonly address: string
   readonly capabilities: Capabilities
   /** The largest message, bytes. */
   readonly maxMessageBytes: number
 
+  /** The label of a message that is put so; refuses with `ERR_IPC_UNSUPPORTED` what it cannot do. */
+  label(options: PutLabel | undefined): number
+  /** The selector of a receiver that asks so; refuses likewise. */
+  selector(options: GetSelector | undefined): Selector
+  /** What a label says. */
+  facts(label: number): MessageFacts
+
+  /** The error of a message of so many bytes, more than {@link maxMessageBytes}. */
+  tooLarge(length: number): IpcError
   /** Sends, or returns false when there is no room. */
   send(message: Outgoing): boolean
   /** Sends messages of the batch from number `from` on, and returns how many had room. */
   sendMany(batch: OutgoingBatch, from: number): number
   /** Lays up to `max` messages into the inbox (`wait/inbox.ts`) and returns how many. */
   receive(selector: Selector, max: number): number
+
+  /** Lays a copy of the message at a position into the inbox, from 0, the oldest; false when there is none. */
+  peek?(position: number): boolean
 
   /**
    * Blocks the thread until there may be room, at most `milliseconds`; true when the message has been sent

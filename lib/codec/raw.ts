@@ -1,0 +1,39 @@
+/** Bytes as they are. */
+import type { Codec } from './codec.js'
+import { wrongType } from './expected.js'
+
+/**
+ * Sends bytes as they are, and receives them as a Buffer of its own memory, which stays valid for ever.
+ * Messages are 0 bytes and more.
+ *
+ * @returns A codec; `encode` throws a `TypeError` when the value is not a `Uint8Array` (a `Buffer` is one).
+ * @example
+ * ```ts
+ * const frames = await Queue.open('posix:/frames', { codec: raw() })
+ * await frames.put(Buffer.from([1, 2, 3]))
+ * ```
+ */
+export function raw(): Codec<Buffer, Uint8Array> {
+  return rawCodec
+}
+
+const rawCodec: Codec<Buffer, Uint8Array> = Object.freeze({
+  name: 'raw',
+  encode(value: Uint8Array, target: Uint8Array, offset: number): number {
+    if (!(value instanceof Uint8Array)) throw wrongType('value', 'a Uint8Array', value)
+    if (value.length > target.length - offset) return -value.length
+    target.set(value, offset)
+    return value.length
+  },
+  decode(bytes: Uint8Array, offset: number, length: number): Buffer {
+    return copyBytes(bytes, offset, length)
+  },
+})
+
+/** Copies a part of `bytes`. Up to 4 KiB comes out of Node's pool: 90 ns for 64 bytes, a fresh ArrayBuffer 600. */
+export function copyBytes(bytes: Uint8Array, offset: number, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length)
+  if (length <= 16) for (let i = 0; i < length; i++) copy[i] = bytes[offset + i] as number
+  else copy.set(bytes.subarray(offset, offset + length))
+  return copy
+}

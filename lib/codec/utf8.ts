@@ -1,0 +1,90 @@
+/**
+ * Strict UTF-8, into and out of memory that is there already. Everything in this folder that holds text
+ * goes through here.
+ *
+ * `utf8Write` and `utf8Slice` are Buffer's own workers: they take any Uint8Array, where the documented
+ * `write` and `toString` would need a Buffer made around it, and `TextEncoder.encodeInto` a subarray.
+ */
+/// <reference lib="es2024.string" />
+import { isUtf8 } from 'node:buffer'
+
+interface BufferWorkers {
+  utf8Write(this: Uint8Array, text: string, offset: number, length: number): number
+  utf8Slice(this: Uint8Array, start: number, end: number): string
+}
+const { utf8Write, utf8Slice } = Buffer.prototype as unknown as BufferWorkers
+
+// A loop in JavaScript beats the call into Buffer up to here (bench/codec.mjs, Node 20: writing 4 and 16
+// characters takes 11 and 45 ns against 80 and 90, reading 4 and 8 takes 40 and 60 against 80).
+const shortText = 20
+const shortBytes = 8
+
+/** Writes short text whose characters are all from U+0001 to U+007F; gives the bytes written, or -1. */
+function writeShort(text: string, target: Uint8Array, offset: number): number {
+  const length = text.length
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0 || code > 127) return -1
+    target[offset + i] = code
+  }
+  return length
+}
+
+/**
+ * Writes well-formed `text`; the caller has seen to that.
+ *
+ * @returns The bytes written, or the negative of the bytes needed when `target` is too small.
+ */
+export function writeUtf8(text: string, target: Uint8Array, offset: number): number {
+  const room = target.length - offset
+  if (text.length <= shortText && text.length <= room) {
+    const written = writeShort(text, target, offset)
+    if (written >= 0) return written
+  }
+  if (text.length * 3 > room) {
+    const needed = Buffer.byteLength(text)
+    if (needed > room) return -needed
+  }
+  return utf8Write.call(target, text, offset, room)
+}
+
+/**
+ * Writes `text` into a field of `size` bytes, as C strings are: without NUL characters, well-formed.
+ *
+ * @returns The bytes written, or -1 when the text is not such or takes more than `size` bytes.
+ */
+export function writeField(text: string, target: Uint8Array, offset: number, size: number): number {
+  if (text.length > size) return -1
+  if (text.length <= shortText) {
+    const written = writeShort(text, target, offset)
+    if (written >= 0) return written
+  }
+  if (!isWellFormed(text) || text.includes('\0')) return -1
+  const written = utf8Write.call(target, text, offset, size)
+  // utf8Write stops before the first character that does not fit, and none takes more than 4 bytes.
+  return written > size - 4 && Buffer.byteLength(text) !== written ? -1 : written
+}
+
+/** Tells text without lone surrogates, the only text that UTF-8 can hold. */
+export function isWellFormed(text: string): boolean {
+  return text.isWellFormed()
+}
+
+/** Reads UTF-8; gives undefined when the bytes are not. */
+export function readUtf8(bytes: Uint8Array, offset: number, length: number): string | undefined {
+  const end = offset + length
+  if (length <= shortBytes) {
+    let text = ''
+    let i = offset
+    for (; i < end; i++) {
+      const byte = bytes[i] as number
+      if (byte > 127) break
+      text += String.fromCharCode(byte)
+    }
+    if (i === end) return text
+  }
+  const text = utf8Slice.call(bytes, offset, end)
+  // Malformed bytes come out as U+FFFD. A text that has one is rare enough to be looked at twice.
+  if (text.includes('\ufffd') && !isUtf8(bytes.subarray(offset, end))) return undefined
+  return text
+}

@@ -1,0 +1,36 @@
+/**
+ * `ipckit`: typed queues that unrelated processes on one Linux machine open by name. The kernel's objects under
+ * their own names are in `ipckit/posix` and `ipckit/sysv`.
+ *
+ * @packageDocumentation
+ */
+export * from './codec/index.js'
+export {
+  ClosedError,
+  DecodeError,
+  ExistsError,
+  IpcError,
+  type IpcErrorCode,
+  type IpckitErrorCode,
+  NotFoundError,
+  RemovedError,
+  TimeoutError,
+} from './errors.js'
+export { type CreateOptions, type OpenOptions, Queue, type SysvOpenOptions } from './open.js'
+export type { SyncWaitOptions, WaitOptions } from './options.js'
+export type {
+  Envelope,
+  GetOptions,
+  GetSyncOptions,
+  PriorityOption,
+  PutOptions,
+  PutSyncOptions,
+  Scheme,
+  SchemeOf,
+  TryGetOptions,
+  TryPutOptions,
+  TypeOrPriority,
+  TypeSelector,
+} from './queue/queue-options.js'
+export type { ReadableOptions } from './queue/streams.js'
+export type { Capabilities, QueueStat } from './queue/transport.js'

@@ -1,0 +1,117 @@
+/**
+ * Turns an address into a queue: the one place that knows all transports.
+ */
+import type { Codec } from './codec/codec.js'
+import { MemoryTransport, type CreateOptions as MemoryCreateOptions } from './memory/transport.js'
+import { checkBoolean, checkObject, wrongType } from './options.js'
+import { type CreateOptions as PosixCreateOptions, type OpenOptions as PosixOpenOptions, openQueue } from './posix/open.js'
+import { PosixTransport } from './posix/transport.js'
+import { parseAddress } from './queue/address.js'
+import type { Scheme, SchemeOf } from './queue/queue-options.js'
+import type { Transport } from './queue/transport.js'
+import { TypedQueue } from './queue/typed-queue.js'
+import { type CreateOptions as SysvCreateOptions, openTransport } from './sysv/open.js'
+
+/** Options of opening a System V queue as a typed one. */
+export interface SysvOpenOptions {
+  /**
+   * Give the queue priorities, 0 to 32,767, which are sent as types: priority p as type 32768 - p. All users of
+   * the queue must agree on it; C programs use the types. Default false: types are plain types.
+   */
+  priorities?: boolean
+}
+
+interface OpenOptionsByScheme {
+  posix: PosixOpenOptions
+  sysv: SysvOpenOptions
+  memory: Record<never, never>
+}
+
+interface CreateOptionsByScheme {
+  posix: PosixCreateOptions
+  sysv: SysvCreateOptions & SysvOpenOptions
+  memory: MemoryCreateOptions
+}
+
+/** Options of `Queue.open`, by scheme, and the codec. */
+export type OpenOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & OpenOptionsByScheme[S]
+/** Options of `Queue.create` and `Queue.openOrCreate`, by scheme, and the codec. */
+export type CreateOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & CreateOptionsByScheme[S]
+
+type How = 'open' | 'create' | 'openOrCreate'
+
+/**
+ * A typed queue that unrelated processes find by its address. The scheme picks what carries it:
+ * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `memory:name`.
+ *
+ * @example
+ * ```ts
+ * import { json, Queue } from 'ipckit'
+ *
+ * const jobs = await Queue.openOrCreate('posix:/jobs', { codec: json<Job>(), capacity: 10 })
+ * await jobs.put({ id: 7, url }, { priority: 3, timeoutMs: 500 })
+ * for await (const job of jobs) await handle(job)
+ * ```
+ */
+export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S, I> {
+  private constructor(transport: Transport, codec: Codec<T, I>) {
+    super(transport, codec)
+  }
+
+  /**
+   * Opens a queue that exists.
+   *
+   * @throws {@link NotFoundError} when there is none; `IpcError` with `EACCES` without permission; `RangeError`
+   *   when the address is none.
+   */
+  static async open<const A extends string, T, I = T>(
+    address: A,
+    options: OpenOptions<SchemeOf<A>, T, I>,
+  ): Promise<Queue<T, SchemeOf<A>, I>> {
+    return Queue.#make(address, 'open', options)
+  }
+
+  /**
+   * Makes a queue that does not exist yet.
+   *
+   * @throws {@link ExistsError} when there is one already; `IpcError` when a limit is in the way: the message
+   *   names it and the command that raises it.
+   */
+  static async create<const A extends string, T, I = T>(
+    address: A,
+    options: CreateOptions<SchemeOf<A>, T, I>,
+  ): Promise<Queue<T, SchemeOf<A>, I>> {
+    return Queue.#make(address, 'create', options)
+  }
+
+  /** Opens the queue, or makes it when there is none. Of a queue that exists, its own sizes hold. */
+  static async openOrCreate<const A extends string, T, I = T>(
+    address: A,
+    options: CreateOptions<SchemeOf<A>, T, I>,
+  ): Promise<Queue<T, SchemeOf<A>, I>> {
+    return Queue.#make(address, 'openOrCreate', options)
+  }
+
+  static #make<T, S extends Scheme, I>(address: string, how: How, options: { codec: Codec<T, I> }): Queue<T, S, I> {
+    const { codec, ...others } = checkObject('options', options) as { codec: Codec<T, I> }
+    if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
+      throw wrongType('codec', 'a codec such as json() or struct({...})', codec)
+    }
+    return new Queue(transportOf(address, how, others), codec)
+  }
+}
+
+function transportOf(text: string, how: How, options: object): Transport {
+  const address = parseAddress(text)
+  switch (address.scheme) {
+    case 'posix':
+      return new PosixTransport(address.name, openQueue(address.name, how, options))
+    case 'sysv': {
+      const { priorities, ...others } = options as SysvOpenOptions & SysvCreateOptions
+      const withPriorities = priorities !== undefined && checkBoolean('priorities', priorities)
+      return openTransport(address.name, how, others, withPriorities)
+    }
+    case 'memory':
+      return new MemoryTransport(address.name, how, options)
+  }
+}

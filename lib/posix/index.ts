@@ -1,0 +1,19 @@
+/**
+ * `ipckit/posix`: POSIX IPC under its own names.
+ *
+ * @packageDocumentation
+ */
+export { limits, type PosixQueueLimits } from './limits.js'
+export { list, type PosixQueueEntry } from './list.js'
+export {
+  type Attributes,
+  type Message,
+  MessageQueue,
+  type MessageToSend,
+  type PriorityOption,
+  type SendOptions,
+  type SendSyncOptions,
+} from './message-queue.js'
+export { type Access, type CreateOptions, type OpenOptions, unlink } from './open.js'
+export { maxPriority } from './priority.js'
+export type { PosixQueueStat } from './transport.js'

@@ -1,0 +1,49 @@
+/** Addresses of queues: a scheme, a colon, and what the transport makes of the rest. */
+import { checkString, outOfRange } from '../options.js'
+import type { Scheme } from './queue-options.js'
+
+export type Address =
+  | { scheme: 'posix'; name: string }
+  | { scheme: 'sysv'; name: number | { path: string; project: number } | { id: number } | 'private' }
+  | { scheme: 'memory'; name: string }
+
+const forms: Record<Scheme, string> = {
+  posix: 'posix:/name',
+  sysv: 'sysv:0x1234 (a key), sysv:id=5, sysv:/path?proj=1 or sysv:private',
+  memory: 'memory:name',
+}
+
+/** Reads an address, and says how the ones of its scheme look when it is not one. */
+export function parseAddress(value: unknown): Address {
+  const text = checkString('address', value)
+  const colon = text.indexOf(':')
+  const scheme = text.slice(0, Math.max(colon, 0))
+  const rest = text.slice(colon + 1)
+  switch (scheme) {
+    case 'posix':
+      if (rest.startsWith('/')) return { scheme, name: rest }
+      break
+    case 'memory':
+      if (rest !== '') return { scheme, name: rest }
+      break
+    case 'sysv': {
+      const name = parseSysv(rest)
+      if (name !== undefined) return { scheme, name }
+      break
+    }
+    default:
+      throw outOfRange('address', `an address such as ${Object.values(forms).join(', ')}`, value)
+  }
+  throw outOfRange('address', `an address such as ${forms[scheme]}`, value)
+}
+
+function parseSysv(rest: string): Extract<Address, { scheme: 'sysv' }>['name'] | undefined {
+  if (rest === 'private') return 'private'
+  const id = /^id=(\d{1,10})$/.exec(rest)?.[1]
+  if (id !== undefined) return { id: Number(id) }
+  const key = /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.exec(rest)?.[1]
+  if (key !== undefined) return Number(key)
+  const [, path, project] = /^(\/.*?)(?:\?proj=(\d{1,3}))?$/s.exec(rest) ?? []
+  if (path === undefined) return undefined
+  return { path, project: project === undefined ? 1 : Number(project) }
+}

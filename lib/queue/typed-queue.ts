@@ -1,0 +1,351 @@
+/**
+ * The typed queue over any transport: values in, values out. It encodes and decodes; a channel waits.
+ */
+import type { Codec } from '../codec/codec.js'
+import { ClosedError, DecodeError, IpcError, unsupported } from '../errors.js'
+import { checkInteger, checkKeys, checkObject } from '../options.js'
+import { Channel } from '../wait/channel.js'
+import { type Inbox, inbox, inboxMessages } from '../wait/inbox.js'
+import { Batch, encodeOne, type Write } from '../wait/outbox.js'
+import { nothing, type Take } from '../wait/receive-line.js'
+import type {
+  Envelope,
+  GetOptions,
+  GetSyncOptions,
+  PutOptions,
+  PutSyncOptions,
+  Scheme,
+  TryGetOptions,
+  TryPutOptions,
+} from './queue-options.js'
+import { type ReadableOptions, readableOf, writableOf } from './streams.js'
+import type { Capabilities, GetSelector, Outgoing, PutLabel, QueueStat, Selector, Transport } from './transport.js'
+
+const putting = ['priority', 'type']
+const getting = ['type', 'maxType', 'except']
+const waiting = ['timeoutMs', 'signal']
+
+/**
+ * A queue of values of type `T`.
+ *
+ * @typeParam T - what `get` gives.
+ * @typeParam S - the scheme of its address, which decides what the options are.
+ * @typeParam I - what `put` takes; `T`, unless the codec's schema transforms.
+ */
+export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIterable<T> {
+  readonly #transport: Transport
+  readonly #channel: Channel
+  readonly #codec: Codec<T, I>
+  readonly #write: Write<I>
+  readonly #takeValue: Take<T>
+  readonly #takeResult: Take<IteratorYieldResult<T>>
+  readonly #takeValues: Take<T[]>
+  readonly #takeEnvelope: Take<Envelope<T, S>>
+
+  constructor(transport: Transport, codec: Codec<T, I>) {
+    this.#transport = transport
+    this.#channel = new Channel(transport)
+    this.#codec = codec
+    this.#write = (value, target, offset) => this.#encode(value, target, offset)
+    this.#takeValue = (box, at) => this.#decode(box, at)
+    this.#takeResult = (box, at) => ({ value: this.#decode(box, at), done: false })
+    this.#takeValues = (box, first, count) => this.#decodeMany(box, first, count)
+    this.#takeEnvelope = (box, at) =>
+      ({ value: this.#decode(box, at), ...this.#transport.facts(box.label(at)) }) as Envelope<T, S>
+  }
+
+  /** The queue's address. */
+  get address(): string {
+    return this.#transport.address
+  }
+
+  /** What this transport can do. */
+  get capabilities(): Capabilities {
+    return this.#transport.capabilities
+  }
+
+  /** The largest message that the queue takes, bytes, after encoding. */
+  get maxMessageBytes(): number {
+    return this.#transport.maxMessageBytes
+  }
+
+  get closed(): boolean {
+    return this.#channel.closed
+  }
+
+  /**
+   * Puts a value into the queue, and waits while it is full. Calls are served in the order in which they were
+   * made.
+   *
+   * @throws `IpcError` with `ERR_IPC_ENCODE` when the codec cannot write the value, with `EMSGSIZE` when it is
+   *   larger than {@link maxMessageBytes}; {@link TimeoutError}; the signal's reason; {@link ClosedError};
+   *   {@link RemovedError} where the transport tells. Then nothing was put.
+   * @example
+   * ```ts
+   * await jobs.put({ id: 7 }, { priority: 3, timeoutMs: 500 })
+   * ```
+   */
+  put(value: I, options?: PutOptions<S>): Promise<void> {
+    try {
+      return this.#channel.send(this.#outgoing(value, options, waiting), options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Puts a value if there is room now; false when the queue is full, or others wait to put. */
+  tryPut(value: I, options?: TryPutOptions<S>): boolean {
+    return this.#channel.trySend(this.#outgoing(value, options, []))
+  }
+
+  /**
+   * Puts a value, and blocks the thread while the queue is full. Ctrl-C ends it with `EINTR`.
+   *
+   * @throws As {@link put}; `ERR_IPC_UNSUPPORTED` where it would block and the transport cannot.
+   */
+  putSync(value: I, options?: PutSyncOptions<S>): void {
+    this.#channel.sendSync(this.#outgoing(value, options, ['timeoutMs']), options)
+  }
+
+  /**
+   * Puts many values in few calls of the addon, in order. All are encoded first: when one cannot be, none is put.
+   *
+   * @returns How many are in the queue: all of them, unless the time was up, the signal aborted or the queue
+   *   failed when some were there already. When none was, it rejects.
+   */
+  putMany(values: Iterable<I>, options?: PutOptions<S>): Promise<number> {
+    try {
+      this.#checkOptions(options, putting, waiting)
+      const label = this.#transport.label(options as PutLabel)
+      const batch = new Batch()
+      for (const value of values) batch.add(this.#write, value, label)
+      return this.#channel.sendMany(batch, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Takes the next value, and waits for one. Calls are served in the order in which they were made.
+   *
+   * @throws {@link DecodeError} when the codec cannot read the message, which has left the queue: its bytes are
+   *   on the error; {@link TimeoutError}, the signal's reason, {@link ClosedError}, {@link RemovedError} where the
+   *   transport tells: then nothing was taken.
+   * @example
+   * ```ts
+   * const job = await jobs.get({ timeoutMs: 1000 })
+   * ```
+   */
+  get(options?: GetOptions<S>): Promise<T> {
+    return this.#receive(this.#takeValue, 1, options)
+  }
+
+  /** Takes the next value if there is one now, else `undefined`. */
+  tryGet(options?: TryGetOptions<S>): T | undefined {
+    const value = this.#channel.tryReceive(this.#selector(options, []), this.#takeValue, 1)
+    return value === nothing ? undefined : value
+  }
+
+  /**
+   * Takes the next value, and blocks the thread until there is one. Ctrl-C ends it with `EINTR`.
+   *
+   * @throws As {@link get}; `ERR_IPC_UNSUPPORTED` where it would block and the transport cannot.
+   */
+  getSync(options?: GetSyncOptions<S>): T {
+    return this.#channel.receiveSync(this.#selector(options, ['timeoutMs']), this.#takeValue, 1, options)
+  }
+
+  /**
+   * Takes what is there, at most `max` (1 to 256) values, and waits for the first.
+   *
+   * @throws As {@link get}. A {@link DecodeError} has in `batch` the values that could be decoded, and one error
+   *   for each that could not.
+   */
+  getMany(max: number, options?: GetOptions<S>): Promise<T[]> {
+    try {
+      checkInteger('max', max, 1, inboxMessages)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return this.#receive(this.#takeValues, max, options)
+  }
+
+  /** Takes the next value as {@link get} does, with its priority or type. */
+  receive(options?: GetOptions<S>): Promise<Envelope<T, S>> {
+    return this.#receive(this.#takeEnvelope, 1, options)
+  }
+
+  /**
+   * Reads the value at a position, 0 being the next, and leaves it in the queue; `undefined` when there is none.
+   *
+   * @throws `IpcError` with `ERR_IPC_UNSUPPORTED` where the transport cannot peek.
+   */
+  peek(position = 0): T | undefined {
+    this.#channel.checkOpen()
+    checkInteger('position', position, 0, 2 ** 31 - 1)
+    if (this.#transport.peek === undefined) {
+      throw unsupported(this.address, 'peeking', 'the kernel offers no way to read a message without taking it')
+    }
+    return this.#transport.peek(position) ? this.#decode(inbox(), 0) : undefined
+  }
+
+  /**
+   * Takes values for ever. The loop ends when this handle is closed; breaking out of it closes nothing. One value
+   * at a time is taken, so a process that dies in the loop loses the one it was working on and no more.
+   *
+   * @example
+   * ```ts
+   * for await (const job of jobs) await handle(job)
+   * ```
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return this.values()
+  }
+
+  /** The iterator of `for await`, with the options of {@link get}. */
+  values(options?: GetOptions<S>): AsyncIterableIterator<T> {
+    const selector = this.#selector(options, waiting)
+    let ended = false
+    const end: IteratorReturnResult<undefined> = { value: undefined, done: true }
+    return {
+      next: () => {
+        if (ended || this.closed) return Promise.resolve(end)
+        try {
+          const ready = this.#channel.tryReceive(selector, this.#takeResult, 1)
+          if (ready !== nothing) return Promise.resolve(ready)
+          return this.#channel.receive(selector, this.#takeResult, 1, options).catch(error => {
+            if (error instanceof ClosedError) return end
+            throw error
+          })
+        } catch (error) {
+          return Promise.reject(error)
+        }
+      },
+      return: () => {
+        ended = true
+        return Promise.resolve(end)
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
+    }
+  }
+
+  /**
+   * A stream of values, in object mode. It ends when this handle is closed; destroying it closes nothing. What it
+   * has read ahead, `highWaterMark` values (default 1), is in this process alone.
+   */
+  readable(options?: ReadableOptions & GetOptions<S>) {
+    return readableOf(this, options)
+  }
+
+  /** A stream into the queue, in object mode, with the back-pressure of the queue. Ending it closes nothing. */
+  writable(options?: PutOptions<S>) {
+    return writableOf(this, options)
+  }
+
+  /** One look at the queue, read anew each time. */
+  stat(): QueueStat {
+    this.#channel.checkOpen()
+    return this.#transport.stat()
+  }
+
+  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
+  ref(): this {
+    this.#channel.ref()
+    return this
+  }
+
+  /** Lets the process end although this handle waits. */
+  unref(): this {
+    this.#channel.unref()
+    return this
+  }
+
+  /** Gives up this handle; the queue and its messages stay. Waits end with a {@link ClosedError}, loops end. */
+  close(): Promise<void> {
+    return this.#channel.close()
+  }
+
+  /** Removes the queue for everyone; the docs say for each transport what becomes of those who have it open. */
+  async unlink(): Promise<void> {
+    this.#transport.unlink()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #receive<R>(take: Take<R>, max: number, options: GetOptions<S> | undefined): Promise<R> {
+    try {
+      return this.#channel.receive(this.#selector(options, waiting), take, max, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #outgoing(value: I, options: TryPutOptions<S> | undefined, others: readonly string[]): Outgoing {
+    this.#channel.checkOpen()
+    this.#checkOptions(options, putting, others)
+    return encodeOne(this.#write, value, this.#transport.label(options as PutLabel))
+  }
+
+  #selector(options: TryGetOptions<S> | undefined, others: readonly string[]): Selector {
+    this.#checkOptions(options, getting, others)
+    return this.#transport.selector(options as GetSelector)
+  }
+
+  #checkOptions(options: object | undefined, known: readonly string[], others: readonly string[]): void {
+    if (options !== undefined) checkKeys('options', checkObject('options', options), [...known, ...others])
+  }
+
+  #encode(value: I, target: Uint8Array, offset: number): number {
+    let length: number
+    try {
+      length = this.#codec.encode(value, target, offset)
+    } catch (cause) {
+      throw new IpcError(`Cannot encode the value as ${this.#codec.name} for ${this.address}: ${sayWhy(cause)}`, {
+        code: 'ERR_IPC_ENCODE',
+        resource: this.address,
+        cause,
+      })
+    }
+    // Said here, before memory is made for what cannot be sent.
+    if (Math.abs(length) > this.maxMessageBytes) throw this.#transport.tooLarge(Math.abs(length))
+    return length
+  }
+
+  #decode(box: Inbox, at: number): T {
+    const offset = box.offset(at)
+    const length = box.length(at)
+    try {
+      return this.#codec.decode(box.bytes, offset, length)
+    } catch (cause) {
+      throw new DecodeError(
+        `Cannot decode a message of ${length} bytes from ${this.address} as ${this.#codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
+        box.bytes.slice(offset, offset + length),
+        { ...this.#transport.facts(box.label(at)), resource: this.address, cause },
+      )
+    }
+  }
+
+  #decodeMany(box: Inbox, first: number, count: number): T[] {
+    const values: T[] = []
+    const failures: DecodeError[] = []
+    for (let at = first; at < first + count; at++) {
+      try {
+        values.push(this.#decode(box, at))
+      } catch (error) {
+        failures.push(error as DecodeError)
+      }
+    }
+    const [failure] = failures
+    if (failure === undefined) return values
+    failure.batch = { values, failures }
+    throw failure
+  }
+}
+
+function sayWhy(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

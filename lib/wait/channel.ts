@@ -1,0 +1,138 @@
+/**
+ * Waiting, built once for all transports: promises, order of callers, timeouts, cancelling, blocking calls,
+ * polling after traffic, and what keeps the process alive. A channel is one handle on one queue.
+ *
+ * Try first; when it would block, stand in line, wait until it may not, try again. No message is in the
+ * hands of a waiter, so ending one loses nothing.
+ */
+import { closedError, timeoutError } from '../errors.js'
+import type { SyncWaitOptions, WaitOptions } from '../options.js'
+import { checkTimeout } from '../options.js'
+import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
+import { hold, letGo } from './engine.js'
+import { type nothing, ReceiveLine, type Take } from './receive-line.js'
+import { SendLine } from './send-line.js'
+
+/**
+ * A blocked thread looks up this often, so that `worker.terminate()` can end it. It does so in a loop that calls
+ * JavaScript functions: V8 ends threads there and nowhere else.
+ */
+const sliceMs = 50
+
+export class Channel {
+  readonly transport: Transport
+  readonly #sends: SendLine
+  readonly #receives: ReceiveLine
+  #closed = false
+  #keepsAlive = true
+  #holding = false
+
+  constructor(transport: Transport) {
+    this.transport = transport
+    const waitingChanged = () => this.#hold()
+    this.#sends = new SendLine(transport, waitingChanged)
+    this.#receives = new ReceiveLine(transport, waitingChanged)
+    transport.listen({
+      room: (sent, error) => this.#sends.onRoom(sent, error),
+      arrival: (selector, error) => this.#receives.onArrival(selector, error),
+    })
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Throws what every method of a closed handle throws. */
+  checkOpen(): void {
+    if (this.#closed) throw closedError(this.transport.address)
+  }
+
+  trySend(message: Outgoing): boolean {
+    this.checkOpen()
+    return this.#sends.trySend(message)
+  }
+
+  /** How many messages of the batch had room. */
+  trySendMany(batch: OutgoingBatch): number {
+    this.checkOpen()
+    return this.#sends.trySendMany(batch)
+  }
+
+  send(message: Outgoing, options?: WaitOptions): Promise<void> {
+    this.checkOpen()
+    return this.#sends.send(message, options, this.#keepsAlive)
+  }
+
+  /** The batch belongs to the channel until the promise settles. Resolves with the number sent. */
+  sendMany(batch: OutgoingBatch, options?: WaitOptions): Promise<number> {
+    this.checkOpen()
+    return this.#sends.sendMany(batch, options, this.#keepsAlive)
+  }
+
+  sendSync(message: Outgoing, options?: SyncWaitOptions): void {
+    this.checkOpen()
+    this.#sends.sendSync(message, this.#countdown('send to', options))
+  }
+
+  /** What `take` made of up to `max` messages that match, or {@link nothing}. */
+  tryReceive<R>(selector: Selector, take: Take<R>, max: number): R | typeof nothing {
+    this.checkOpen()
+    return this.#receives.tryReceive(selector, take, max)
+  }
+
+  receive<R>(selector: Selector, take: Take<R>, max: number, options?: WaitOptions): Promise<R> {
+    this.checkOpen()
+    return this.#receives.receive(selector, take, max, options, this.#keepsAlive)
+  }
+
+  receiveSync<R>(selector: Selector, take: Take<R>, max: number, options?: SyncWaitOptions): R {
+    this.checkOpen()
+    return this.#receives.receiveSync(selector, take, max, this.#countdown('receive from', options))
+  }
+
+  /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
+  ref(): void {
+    this.#keepsAlive = true
+    this.#sends.ref()
+    this.#receives.ref()
+    this.#hold()
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    this.#sends.unref()
+    this.#receives.unref()
+    this.#hold()
+  }
+
+  /** Ends every wait with a {@link ClosedError}; resolves when the last has ended. Closing twice is silent. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const reason = () => closedError(this.transport.address)
+    this.#receives.close(reason)
+    const ended = this.#sends.close(reason)
+    this.transport.close()
+    await ended
+  }
+
+  #hold(): void {
+    const wanted = this.#keepsAlive && (this.#sends.waiting || this.#receives.waiting)
+    if (wanted === this.#holding) return
+    this.#holding = wanted
+    if (wanted) hold()
+    else letGo()
+  }
+
+  /** Says how long to block next, and throws when the time is up. */
+  #countdown(action: string, options: SyncWaitOptions | undefined): () => number {
+    const timeoutMs = options?.timeoutMs
+    if (timeoutMs === undefined) return () => sliceMs
+    const end = performance.now() + checkTimeout(timeoutMs)
+    return () => {
+      const left = end - performance.now()
+      if (left <= 0) throw timeoutError(this.transport.address, action, timeoutMs)
+      return Math.min(sliceMs, left)
+    }
+  }
+}

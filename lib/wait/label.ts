@@ -1,0 +1,11 @@
+/**
+ * A label is a message's priority (POSIX) or type (System V). It crosses to the addon as two int32: a type
+ * is 64 bits wide. Exact up to 2^53, rounded above.
+ */
+export function splitLabel(label: number): [low: number, high: number] {
+  return [label | 0, Math.floor(label / 2 ** 32)]
+}
+
+export function joinLabel(low: number, high: number): number {
+  return high * 2 ** 32 + (low >>> 0)
+}

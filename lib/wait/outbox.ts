@@ -1,0 +1,101 @@
+/**
+ * Memory in which values are encoded on their way out: one piece for single messages, which is used again
+ * for every message, and batches of many.
+ */
+import type { Outgoing, OutgoingBatch } from '../queue/transport.js'
+import { joinLabel, splitLabel } from './label.js'
+
+/** Writes a value from `offset` on: the number of bytes, or the negative of the bytes that are needed. */
+export type Write<V> = (value: V, target: Uint8Array, offset: number) => number
+
+/** Room in front of each message of a batch: msgsnd(2) wants the type there. */
+const headerBytes = 8
+
+const defaultBytes = 64 * 1024
+
+let scratch: Uint8Array | undefined
+let writing = false
+
+/** Encodes one value. The bytes are only good until the next call; {@link keep} copies them. */
+export function encodeOne<V>(write: Write<V>, value: V, label: number): Outgoing {
+  // A getter or toJSON in the value may itself put into a queue while we write: it gets other memory.
+  let target = scratch !== undefined && !writing ? scratch : new Uint8Array(defaultBytes)
+  writing = true
+  try {
+    let length = write(value, target, 0)
+    while (length < 0) {
+      target = new Uint8Array(Math.max(-length, target.length * 2))
+      length = write(value, target, 0)
+    }
+    scratch = target
+    return { bytes: target, length, label }
+  } finally {
+    writing = false
+  }
+}
+
+/** The message in memory of its own, for as long as it must wait. */
+export function keep(message: Outgoing): OutgoingBatch {
+  const bytes = new Uint8Array(headerBytes + message.length)
+  bytes.set(message.bytes.subarray(0, message.length), headerBytes)
+  const index = Int32Array.of(headerBytes, message.length, ...splitLabel(message.label))
+  return { bytes, index, count: 1 }
+}
+
+/** One message of a batch. */
+export function messageAt(batch: OutgoingBatch, at: number): Outgoing {
+  const [offset, length, low, high] = batch.index.subarray(at * 4, at * 4 + 4) as unknown as number[]
+  const start = offset as number
+  return {
+    bytes: batch.bytes.subarray(start, start + (length as number)),
+    length: length as number,
+    label: joinLabel(low as number, high as number),
+  }
+}
+
+/** Many encoded messages in one piece of memory. */
+export class Batch implements OutgoingBatch {
+  bytes = new Uint8Array(defaultBytes)
+  index = new Int32Array(256 * 4)
+  count = 0
+  #end = 0
+
+  add<V>(write: Write<V>, value: V, label: number): void {
+    const offset = this.#end + headerBytes
+    this.#reserve(offset)
+    let length = write(value, this.bytes, offset)
+    while (length < 0) {
+      this.#reserve(offset - length)
+      length = write(value, this.bytes, offset)
+    }
+    if (this.count * 4 === this.index.length) {
+      const larger = new Int32Array(this.index.length * 2)
+      larger.set(this.index)
+      this.index = larger
+    }
+    this.index[this.count * 4] = offset
+    this.index[this.count * 4 + 1] = length
+    this.index.set(splitLabel(label), this.count * 4 + 2)
+    this.count++
+    this.#end = (offset + length + 7) & ~7
+  }
+
+  clear(): void {
+    this.count = 0
+    this.#end = 0
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.bytes.length) return
+    const larger = new Uint8Array(Math.max(bytes, this.bytes.length * 2))
+    larger.set(this.bytes)
+    this.bytes = larger
+  }
+}
+
+/** Writes bytes as they are. */
+export const copyInto: Write<Uint8Array> = (bytes, target, offset) => {
+  if (target.length - offset < bytes.length) return -bytes.length
+  target.set(bytes, offset)
+  return bytes.length
+}

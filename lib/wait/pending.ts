@@ -1,0 +1,92 @@
+/**
+ * One call that waits: its promise, its timer and its signal. However it ends, it ends once, and its timer
+ * and listener are gone then.
+ */
+import { IpcError, timeoutError } from '../errors.js'
+import { checkSignal, checkTimeout, type WaitOptions } from '../options.js'
+
+/** Checks the options of a call that may wait, and throws the reason of a signal that is aborted already. */
+export function checkWait(options: WaitOptions | undefined): void {
+  if (options === undefined) return
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+  if (options.signal !== undefined && checkSignal(options.signal).aborted) throw options.signal.reason
+}
+
+export class Pending<R> {
+  readonly promise: Promise<R>
+  #resolve!: (value: R) => void
+  #reject!: (reason: unknown) => void
+  #timer: NodeJS.Timeout | undefined
+  #signal: AbortSignal | undefined
+  #onAbort: (() => void) | undefined
+  /** Where the call was made; an error that comes later shows this place, not ours. */
+  readonly #site: { stack?: string } = {}
+  done = false
+  /** Why it failed, for a caller that blocks instead of awaiting. */
+  failure: { reason: unknown } | undefined
+  value: R | undefined
+
+  /** `onEnd` is called when the time is up or the signal is aborted; it decides when the call ends. */
+  constructor(
+    resource: string,
+    action: string,
+    options: WaitOptions | undefined,
+    keepsAlive: boolean,
+    onEnd: (pending: Pending<R>, reason: unknown) => void,
+  ) {
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    Error.captureStackTrace(this.#site, new.target)
+    const timeoutMs = options?.timeoutMs
+    if (timeoutMs !== undefined) {
+      this.#timer = setTimeout(() => onEnd(this, timeoutError(resource, action, timeoutMs)), timeoutMs)
+      if (!keepsAlive) this.#timer.unref()
+    }
+    const signal = options?.signal
+    if (signal !== undefined) {
+      this.#onAbort = () => onEnd(this, signal.reason)
+      this.#signal = signal
+      signal.addEventListener('abort', this.#onAbort, { once: true })
+    }
+  }
+
+  resolve(value: R): void {
+    if (!this.#end()) return
+    this.value = value
+    this.#resolve(value)
+  }
+
+  reject(reason: unknown): void {
+    if (!this.#end()) return
+    if (reason instanceof IpcError) {
+      const frames = (this.#site.stack ?? '').split('\n').slice(1).join('\n')
+      reason.stack = `${reason.name}: ${reason.message}\n${frames}`
+    }
+    this.failure = { reason }
+    this.#reject(reason)
+  }
+
+  /** For a caller that blocks the thread: the result when it is there, or the error thrown. */
+  get settled(): boolean {
+    if (this.failure !== undefined) throw this.failure.reason
+    return this.done
+  }
+
+  ref(): void {
+    this.#timer?.ref()
+  }
+
+  unref(): void {
+    this.#timer?.unref()
+  }
+
+  #end(): boolean {
+    if (this.done) return false
+    this.done = true
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+    return true
+  }
+}

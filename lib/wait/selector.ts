@@ -1,0 +1,9 @@
+import type { Selector } from '../queue/transport.js'
+
+/** The selector of transports that have nothing to select by. */
+export const anyMessage: Selector = { type: 0, except: false }
+
+/** Equal for equal wishes. */
+export function keyOf({ type, except, maxBytes, truncate }: Selector): string {
+  return `${except ? 'except ' : ''}${type}${maxBytes === undefined ? '' : ` up to ${maxBytes} ${truncate}`}`
+}

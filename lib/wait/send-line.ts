@@ -1,0 +1,247 @@
+/**
+ * Those who wait to send on one handle, in the order in which they came. Only the oldest is ever tried.
+ */
+import type { WaitOptions } from '../options.js'
+import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
+import { AdaptivePoll } from './adaptive-poll.js'
+import { keep, messageAt } from './outbox.js'
+import { checkWait, Pending } from './pending.js'
+
+const sentAtOnce = Promise.resolve()
+
+class PendingSend<R> extends Pending<R> {
+  batch!: OutgoingBatch
+  /** How many of the batch are in the queue. */
+  sent = 0
+  /** Why it is to end, while it is not yet known whether its message was sent. */
+  ending: { reason: unknown } | undefined
+  result!: (sent: number) => R
+}
+
+export class SendLine {
+  readonly #transport: Transport
+  readonly #waitingChanged: () => void
+  readonly #line = new Set<PendingSend<unknown>>()
+  readonly #poll = new AdaptivePoll()
+  /** Whose message the transport was asked to send; cleared by the notice, or when it is taken back. */
+  #asked: PendingSend<unknown> | undefined
+  #polling = false
+  #whenEmpty: (() => void) | undefined
+
+  constructor(transport: Transport, waitingChanged: () => void) {
+    this.#transport = transport
+    this.#waitingChanged = waitingChanged
+  }
+
+  get waiting(): boolean {
+    return this.#line.size > 0
+  }
+
+  trySend(message: Outgoing): boolean {
+    return this.#isFree() && this.#transport.send(message)
+  }
+
+  trySendMany(batch: OutgoingBatch): number {
+    return batch.count > 0 && this.#isFree() ? this.#transport.sendMany(batch, 0) : 0
+  }
+
+  send(message: Outgoing, options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {
+    checkWait(options)
+    if (this.trySend(message)) return sentAtOnce
+    return this.#enter(keep(message), 0, () => undefined, options, keepsAlive).promise
+  }
+
+  sendMany(batch: OutgoingBatch, options: WaitOptions | undefined, keepsAlive: boolean): Promise<number> {
+    checkWait(options)
+    const sent = this.trySendMany(batch)
+    if (sent === batch.count) return Promise.resolve(sent)
+    return this.#enter(batch, sent, total => total, options, keepsAlive).promise
+  }
+
+  /** Blocks the thread until the message is in the queue; `timeLeft` throws when the time is up. */
+  sendSync(message: Outgoing, timeLeft: () => number): void {
+    if (this.trySend(message)) return
+    const pending = this.#enter(keep(message), 0, () => undefined, undefined, false)
+    pending.promise.catch(() => {})
+    try {
+      while (!pending.settled) this.#blockOnce(timeLeft())
+    } catch (error) {
+      // The message may have gone to a thread while others were served; then it is not ours to take back.
+      this.#onEnd(pending as PendingSend<unknown>, error)
+      throw error
+    }
+  }
+
+  onRoom(sent: boolean, error?: Error): void {
+    const asked = this.#asked
+    this.#asked = undefined
+    this.#poll.woken()
+    if (asked !== undefined) {
+      if (sent) this.#advance(asked, 1)
+      if (!asked.done) {
+        if (asked.ending !== undefined) this.#end(asked, asked.ending.reason)
+        else if (error !== undefined) this.#end(asked, error)
+      }
+    }
+    this.#serve()
+  }
+
+  ref(): void {
+    for (const pending of this.#line) pending.ref()
+  }
+
+  unref(): void {
+    for (const pending of this.#line) pending.unref()
+  }
+
+  /** Ends every wait; resolves when the last has ended, which takes a moment while a thread is sending. */
+  async close(reason: () => Error): Promise<void> {
+    for (const pending of [...this.#line].reverse()) this.#onEnd(pending, reason())
+    if (this.#line.size === 0) return
+    await new Promise<void>(resolve => {
+      this.#whenEmpty = resolve
+    })
+  }
+
+  /** Whether a newcomer may be tried: those in line go first. */
+  #isFree(): boolean {
+    if (this.#line.size === 0) return true
+    this.#pump()
+    return this.#line.size === 0
+  }
+
+  #enter<R>(
+    batch: OutgoingBatch,
+    sent: number,
+    result: (sent: number) => R,
+    options: WaitOptions | undefined,
+    keepsAlive: boolean,
+  ): PendingSend<R> {
+    const pending = new PendingSend<R>(this.#transport.address, 'send to', options, keepsAlive, (ending, reason) =>
+      this.#onEnd(ending as PendingSend<unknown>, reason),
+    )
+    pending.batch = batch
+    pending.sent = sent
+    pending.result = result
+    this.#line.add(pending as PendingSend<unknown>)
+    this.#waitingChanged()
+    if (this.#line.size === 1) this.#wait()
+    return pending
+  }
+
+  #head(): PendingSend<unknown> | undefined {
+    return this.#line.values().next().value
+  }
+
+  /** Sends for the oldest, then the next, until there is no room. */
+  #pump(): void {
+    for (let head = this.#head(); head !== undefined && this.#asked !== head; head = this.#head()) {
+      try {
+        this.#advance(head, this.#transport.sendMany(head.batch, head.sent))
+        if (!head.done) return
+      } catch (error) {
+        this.#end(head, error)
+      }
+    }
+  }
+
+  #serve(): void {
+    if (this.#line.size === 0) return
+    this.#takeBack()
+    this.#pump()
+    if (this.#line.size > 0) this.#wait()
+  }
+
+  /** Begins a wait for room: awake for a moment where that has paid, then asleep. */
+  #wait(): void {
+    if (this.#polling || this.#asked !== undefined) return
+    if (this.#poll.begin()) {
+      this.#polling = true
+      setImmediate(this.#look)
+    } else {
+      this.#ask()
+    }
+  }
+
+  readonly #look = (): void => {
+    const before = this.#head()
+    const sentBefore = before?.sent
+    this.#pump()
+    const head = this.#head()
+    if (head !== undefined && head === before && head.sent === sentBefore && this.#poll.within) {
+      setImmediate(this.#look)
+      return
+    }
+    this.#polling = false
+    if (head === before && head?.sent === sentBefore) {
+      this.#poll.miss()
+      if (head !== undefined) this.#ask()
+    } else {
+      this.#poll.hit()
+      if (head !== undefined) this.#wait()
+    }
+  }
+
+  #ask(): void {
+    const head = this.#head()
+    if (head === undefined || this.#asked !== undefined) return
+    this.#asked = head
+    try {
+      this.#transport.askToSend(messageAt(head.batch, head.sent))
+    } catch (error) {
+      this.#asked = undefined
+      this.#end(head, error)
+      this.#serve()
+    }
+  }
+
+  /** True when no notice is owed any more. */
+  #takeBack(): boolean {
+    if (this.#asked === undefined) return true
+    if (!this.#transport.forgetToSend()) return false
+    this.#asked = undefined
+    return true
+  }
+
+  #blockOnce(milliseconds: number): void {
+    this.#takeBack()
+    // The oldest may be in the hands of a thread, which the kernel serves first; then it is the next one's turn.
+    const [first, second] = this.#line
+    const next = first === this.#asked ? second : first
+    if (next === undefined) return
+    if (this.#transport.blockToSend(messageAt(next.batch, next.sent), milliseconds)) this.#advance(next, 1)
+    this.#pump()
+  }
+
+  #advance(pending: PendingSend<unknown>, sent: number): void {
+    pending.sent += sent
+    if (pending.sent < pending.batch.count) return
+    this.#leave(pending)
+    pending.resolve(pending.result(pending.sent))
+  }
+
+  #onEnd(pending: PendingSend<unknown>, reason: unknown): void {
+    if (pending.done) return
+    if (pending === this.#asked && !this.#takeBack()) {
+      pending.ending ??= { reason }
+      return
+    }
+    const wasHead = pending === this.#head()
+    this.#end(pending, reason)
+    if (wasHead) this.#serve()
+  }
+
+  /** Ends a wait early: with what it did, or, when it did nothing, with the reason. */
+  #end(pending: PendingSend<unknown>, reason: unknown): void {
+    this.#leave(pending)
+    if (pending.sent > 0) pending.resolve(pending.result(pending.sent))
+    else pending.reject(reason)
+  }
+
+  #leave(pending: PendingSend<unknown>): void {
+    this.#line.delete(pending)
+    if (this.#line.size > 0) return
+    this.#waitingChanged()
+    this.#whenEmpty?.()
+  }
+}
