@@ -1,4 +1,5 @@
-// Makes the messages and describes them. The receiver has no JSON parser and needs none: it prints the JSON it got.
+// Makes the messages and describes them. The receiver has no JSON parser and needs none: it prints the JSON
+// it got.
 #include "message.h"
 
 #include <inttypes.h>
@@ -40,7 +41,8 @@ size_t make_message(char bytes[MESSAGE_MAX], enum format format, uint32_t seed, 
     case FORMAT_TEXT:
       return (size_t)snprintf(bytes, MESSAGE_MAX, "hello from c #%" PRIu32 " %s", id, greeting);
     case FORMAT_JSON:
-      return (size_t)snprintf(bytes, MESSAGE_MAX, "{\"id\":%" PRIu32 ",\"from\":\"c\",\"text\":\"%s\",\"price\":%g}", id,
+      return (size_t)snprintf(bytes, MESSAGE_MAX,
+                              "{\"id\":%" PRIu32 ",\"from\":\"c\",\"text\":\"%s\",\"price\":%g}", id,
                               greeting, (double)(n % 400) / 4);
     case FORMAT_STRUCT:
       put_tick(bytes, seed, id);
@@ -63,7 +65,8 @@ bool is_stop(const struct message* message, enum format format) {
   char stop[MESSAGE_MAX];
   const size_t size = make_stop(stop, format);
   // Of a tick the id alone decides.
-  return message->size == size && memcmp(message->bytes, stop, format == FORMAT_STRUCT ? sizeof(int32_t) : size) == 0;
+  return message->size == size &&
+         memcmp(message->bytes, stop, format == FORMAT_STRUCT ? sizeof(int32_t) : size) == 0;
 }
 
 uint64_t fnv1a64(const char* bytes, size_t size) {
@@ -84,12 +87,14 @@ static bool number_after(const struct message* message, const char* mark, int64_
   int digits = 0;
   int64_t value = 0;
   // Eighteen digits always fit.
-  for (; at < end && *at >= '0' && *at <= '9' && digits < 18; at++, digits++) value = value * 10 + (*at - '0');
+  for (; at < end && *at >= '0' && *at <= '9' && digits < 18; at++, digits++)
+    value = value * 10 + (*at - '0');
   *number = negative ? -value : value;
   return digits > 0;
 }
 
-/// The length of the UTF-8 sequence at `at`, or 0 when it is none (RFC 3629: no surrogates, nothing overlong).
+/// The length of the UTF-8 sequence at `at`, or 0 when it is none (RFC 3629: no surrogates, nothing
+/// overlong).
 static size_t sequence_length(const unsigned char* at, size_t left) {
   const unsigned char first = at[0];
   if (first < 0x80) return 1;
@@ -195,8 +200,8 @@ static FILE* open_line(char** line, size_t* size) {
   return out;
 }
 
-char* message_line(struct totals* totals, const struct message* message, enum format format, const char* direction,
-                   const char* tag_name) {
+char* message_line(struct totals* totals, const struct message* message, enum format format,
+                   const char* direction, const char* tag_name) {
   const uint64_t digest = fnv1a64(message->bytes, message->size);
   totals->count++;
   totals->bytes += message->size;
@@ -232,7 +237,8 @@ char* summary_line(const struct totals* totals, const char* direction) {
   size_t size;
   FILE* out = open_line(&line, &size);
   fprintf(out,
-          "{\"summary\":\"%s\",\"count\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"fnv1a64_sum\":\"%016" PRIx64 "\"}\n",
+          "{\"summary\":\"%s\",\"count\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"fnv1a64_sum\":\"%016" PRIx64
+          "\"}\n",
           direction, totals->count, totals->bytes, totals->digest);
   if (fclose(out) != 0) abort();
   return line;

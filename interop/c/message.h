@@ -1,5 +1,5 @@
-// The messages that the peers send, and the JSON lines that tell what was sent and received. A message is made of
-// its number and the sender's seed alone, so that a receiver can know what must have been sent.
+// The messages that the peers send, and the JSON lines that tell what was sent and received. A message is
+// made of its number and the sender's seed alone, so that a receiver can know what must have been sent.
 #pragma once
 
 #include <stdbool.h>
@@ -37,8 +37,8 @@ struct totals {
 
 /// Adds the message to `totals` and returns its line, ended by a newline, to be freed by the caller.
 /// `direction` is "sent" or "received", `tag_name` "priority" or "type".
-char* message_line(struct totals* totals, const struct message* message, enum format format, const char* direction,
-                   const char* tag_name);
+char* message_line(struct totals* totals, const struct message* message, enum format format,
+                   const char* direction, const char* tag_name);
 char* summary_line(const struct totals* totals, const char* direction);
 
 /// FNV-1a, 64 bits. It finds damage, not forgery.

@@ -1,5 +1,5 @@
-// mq-peer: sends and receives on POSIX message queues, mq_overview(7). A queue is a descriptor on Linux, so the
-// peer polls it and only then takes a message, without waiting: what waits holds no message.
+// mq-peer: sends and receives on POSIX message queues, mq_overview(7). A queue is a descriptor on Linux, so
+// the peer polls it and only then takes a message, without waiting: what waits holds no message.
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
@@ -24,11 +24,13 @@ static char* buffer;
 static size_t buffer_size;
 
 static void create(const struct options* options) {
-  struct mq_attr wanted = {.mq_maxmsg = options->maxmsg, .mq_msgsize = options->msgsize};
-  // mq_open takes both numbers or none; what the user left out is the least that Linux always allows.
-  if (wanted.mq_maxmsg == 0) wanted.mq_maxmsg = 10;
-  if (wanted.mq_msgsize == 0) wanted.mq_msgsize = 8192;
-  queue = mq_open(options->queue, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_CREAT | O_EXCL, 0600, &wanted);
+  struct mq_attr wanted = {
+      // What the kernel allows everyone, unless fs.mqueue.msg_max and msgsize_max have been lowered.
+      .mq_maxmsg = options->maxmsg != 0 ? options->maxmsg : 10,
+      .mq_msgsize = options->msgsize != 0 ? options->msgsize : 8192,
+  };
+  const int flags = O_RDWR | O_CREAT | O_EXCL | O_NONBLOCK | O_CLOEXEC;
+  queue = mq_open(options->queue, flags, 0600, &wanted);
 }
 
 static void watch_sigterm(void) {

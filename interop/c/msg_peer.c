@@ -1,6 +1,6 @@
-// msg-peer: sends and receives on System V message queues, sysvipc(7). They have no descriptor to poll. The peer
-// waits with a buffer of no bytes: msgrcv(2) sleeps until a matching message is there, fails with E2BIG, and the
-// message stays in the queue. Only then is it taken, without waiting: what waits holds no message.
+// msg-peer: sends and receives on System V message queues, sysvipc(7). They have no descriptor to poll. The
+// peer waits with a buffer of no bytes: msgrcv(2) sleeps until a matching message is there, fails with E2BIG,
+// and the message stays in the queue. Only then is it taken, without waiting: what waits holds no message.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +16,9 @@ const char own_name[] = "msg-peer";
 const char own_tag[] = "type";
 const unsigned own_options = OPT_KEY | OPT_ID | OPT_TYPE | OPT_EXCEPT;
 const char own_usage[] =
-    "--type T; QUEUE is --key 0x1234 or --id N. recv and worker take --type 0 for any, n for\n"
-    "that one, -n for the lowest up to n, and --except for any but n; send takes --type cycles: 1, 2, 3, 4, 1, ...\n";
+    "--type T; QUEUE is --key 0x1234 or --id N. recv and worker take --type 0 for any, n for that\n"
+    "one, -n for the lowest up to n, and --except for any but n; send takes --type cycles: 1, 2, 3,\n"
+    "4, 1, ...\n";
 
 /// What msgsnd and msgrcv want: the type, then the bytes. Only the bytes are counted in a size.
 struct packet {
@@ -38,8 +39,8 @@ static void grow(size_t bytes) {
 
 // ---- how a wait ends early
 
-// msgrcv and msgsnd know no timeout, but a handled signal ends them with EINTR. One that comes just before the call
-// begins is missed, so the signal comes again and again.
+// msgrcv and msgsnd know no timeout, but a handled signal ends them with EINTR. One that comes just before
+// the call begins is missed, so the signal comes again and again.
 enum { REPEAT_MS = 20 };
 
 static timer_t ticker;

@@ -1,5 +1,6 @@
-// The C structure that the peers exchange under --format struct, as a daemon would have it: natural alignment,
-// the byte order of the machine. Node and Python describe the same bytes; interop/README.md shows all three.
+// The C structure that the peers exchange under --format struct, as a daemon would have it: natural
+// alignment, the byte order of the machine. Node and Python describe the same bytes; interop/README.md shows
+// all three.
 //
 //   0        4        8                16               24               32   33    36       40       44   48
 //   | id     | (pad)  | px             | sym            | at             |flag| pad | pos[0] | pos[1] | pad |
