@@ -164,11 +164,16 @@ export class MessageQueue {
    *   were sent already. When none was, it rejects.
    */
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
-    const batch = new Batch()
+    checkOptions(options, ['timeoutMs', 'signal'])
+    const batch = Batch.take()
     for (const { data, priority } of messages) {
-      batch.add(copyInto, checkBytes('data', data), checkPriority(priority ?? 0))
+      batch.add(copyInto, checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
     }
-    if (this.#nonblock) return this.#channel.trySendMany(batch)
+    if (this.#nonblock) {
+      const sent = this.#channel.trySendMany(batch)
+      this.#orAgain(sent > 0 || batch.count === 0, 'mq_send', 'full')
+      return sent
+    }
     return this.#channel.sendMany(batch, options)
   }
 
@@ -179,6 +184,7 @@ export class MessageQueue {
    * @throws {@link TimeoutError}, the signal's reason, {@link ClosedError}. Then nothing was taken.
    */
   async receive(options?: WaitOptions): Promise<Message> {
+    checkOptions(options, ['timeoutMs', 'signal'])
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receive(anyMessage, takeOne, 1, options)
   }
@@ -191,6 +197,7 @@ export class MessageQueue {
 
   /** Receives, and blocks the thread until there is a message. Ctrl-C ends it with `EINTR`. */
   receiveSync(options?: SyncWaitOptions): Message {
+    checkOptions(options, ['timeoutMs'])
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receiveSync(anyMessage, takeOne, 1, options)
   }
@@ -198,6 +205,7 @@ export class MessageQueue {
   /** Receives what is there, at most `max` (1 to 256) messages, and waits for the first. */
   async receiveMany(max: number, options?: WaitOptions): Promise<Message[]> {
     checkInteger('max', max, 1, inboxMessages)
+    checkOptions(options, ['timeoutMs', 'signal'])
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeMany, max))
     return this.#channel.receive(anyMessage, takeMany, max, options)
   }
@@ -210,6 +218,7 @@ export class MessageQueue {
    * @throws `IpcError` with `EBUSY` when someone has asked already; {@link TimeoutError}; the signal's reason.
    */
   async notify(options?: WaitOptions): Promise<void> {
+    checkOptions(options, ['timeoutMs', 'signal'])
     this.#channel.checkOpen()
     return this.#notification.request(options)
   }
@@ -254,6 +263,7 @@ export class MessageQueue {
 
   /** Removes the queue's name for everyone: mq_unlink(3); see {@link unlink}. */
   unlink(): void {
+    this.#channel.checkOpen()
     this.#transport.unlink()
   }
 
@@ -284,7 +294,11 @@ export class MessageQueue {
 
 function outgoing(data: Uint8Array, options: PriorityOption | undefined, known: readonly string[]): Outgoing {
   checkBytes('data', data)
-  if (options === undefined) return { bytes: data, length: data.length, label: 0 }
-  checkKeys('options', checkObject('options', options), known)
-  return { bytes: data, length: data.length, label: checkPriority(options.priority ?? 0) }
+  checkOptions(options, known)
+  const label = options?.priority === undefined ? 0 : checkPriority(options.priority)
+  return { bytes: data, length: data.length, label }
+}
+
+function checkOptions(options: object | undefined, known: readonly string[]): void {
+  if (options !== undefined) checkKeys('options', checkObject('options', options), known)
 }

@@ -84,7 +84,7 @@ export class PosixTransport implements Transport {
   }
 
   tooLarge(length: number): IpcError {
-    return this.#error(errnoOf.EMSGSIZE, 'mq_send', 'send to', length)
+    return this.#error(-errnoOf.EMSGSIZE, 'mq_send', 'send to', length)
   }
 
   send(message: Outgoing): boolean {

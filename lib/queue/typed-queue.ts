@@ -5,8 +5,9 @@ import type { Codec } from '../codec/codec.js'
 import { ClosedError, DecodeError, IpcError, unsupported } from '../errors.js'
 import { checkInteger, checkKeys, checkObject } from '../options.js'
 import { Channel } from '../wait/channel.js'
-import { type Inbox, inbox, inboxMessages } from '../wait/inbox.js'
+import { type Inbox, inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
 import { Batch, encodeOne, type Write } from '../wait/outbox.js'
+import { checkWait } from '../wait/pending.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import type {
   Envelope,
@@ -117,7 +118,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     try {
       this.#checkOptions(options, putting, waiting)
       const label = this.#transport.label(options as PutLabel)
-      const batch = new Batch()
+      const batch = Batch.take()
       for (const value of values) batch.add(this.#write, value, label)
       return this.#channel.sendMany(batch, options)
     } catch (error) {
@@ -186,7 +187,14 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     if (this.#transport.peek === undefined) {
       throw unsupported(this.address, 'peeking', 'the kernel offers no way to read a message without taking it')
     }
-    return this.#transport.peek(position) ? this.#decode(inbox(), 0) : undefined
+    if (!this.#transport.peek(position)) return undefined
+    const box = inbox()
+    startReading()
+    try {
+      return this.#decode(box, 0)
+    } finally {
+      stopReading()
+    }
   }
 
   /**
@@ -211,6 +219,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
       next: () => {
         if (ended || this.closed) return Promise.resolve(end)
         try {
+          checkWait(options)
           const ready = this.#channel.tryReceive(selector, this.#takeResult, 1)
           if (ready !== nothing) return Promise.resolve(ready)
           return this.#channel.receive(selector, this.#takeResult, 1, options).catch(error => {
@@ -269,6 +278,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
 
   /** Removes the queue for everyone; the docs say for each transport what becomes of those who have it open. */
   async unlink(): Promise<void> {
+    this.#channel.checkOpen()
     this.#transport.unlink()
   }
 
@@ -310,9 +320,21 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
         cause,
       })
     }
+    if (!Number.isInteger(length)) {
+      throw new IpcError(`Cannot send to ${this.address}: the codec ${this.#codec.name} wrote ${length} bytes`, {
+        code: 'ERR_IPC_ENCODE',
+        resource: this.address,
+      })
+    }
     // Said here, before memory is made for what cannot be sent.
-    if (Math.abs(length) > this.maxMessageBytes) throw this.#transport.tooLarge(Math.abs(length))
+    if (Math.abs(length) > this.maxMessageBytes) this.#refuseIfTooLarge(Math.abs(length))
     return length
+  }
+
+  #refuseIfTooLarge(length: number): void {
+    // Someone may have made the queue larger since it was looked at.
+    this.#transport.stat()
+    if (length > this.maxMessageBytes) throw this.#transport.tooLarge(length)
   }
 
   #decode(box: Inbox, at: number): T {

@@ -185,8 +185,11 @@ export class MessageQueue {
    *   were sent already. When none was, it rejects.
    */
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
-    const batch = new Batch()
-    for (const { data, type } of messages) batch.add(copyInto, checkBytes('data', data), checkType(type ?? 1))
+    if (options !== undefined) checkKeys('options', checkObject('options', options), waiting)
+    const batch = Batch.take()
+    for (const { data, type } of messages) {
+      batch.add(copyInto, checkBytes('data', data), type === undefined ? 1 : checkType(type))
+    }
     return this.#channel.sendMany(batch, options)
   }
 
@@ -288,7 +291,7 @@ function outgoing(data: Uint8Array, options: TypeOption | undefined, known: read
   checkBytes('data', data)
   if (options === undefined) return { bytes: data, length: data.length, label: 1 }
   checkKeys('options', checkObject('options', options), known)
-  return { bytes: data, length: data.length, label: checkType(options.type ?? 1) }
+  return { bytes: data, length: data.length, label: options.type === undefined ? 1 : checkType(options.type) }
 }
 
 function select(options: TryReceiveOptions | undefined, known: readonly string[]): Selector {

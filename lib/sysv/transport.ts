@@ -111,12 +111,13 @@ export class SysvTransport implements Transport {
       if (options?.type !== undefined) {
         throw unsupported(this.address, '`type`', 'the queue was opened with `priorities`, which are made of types')
       }
-      return priorityBase - checkInteger('priority', options?.priority ?? 0, 0, maxPriority)
+      if (options?.priority === undefined) return priorityBase
+      return priorityBase - checkInteger('priority', options.priority, 0, maxPriority)
     }
     if (options?.priority !== undefined) {
       throw unsupported(this.address, '`priority`', 'open the queue with { priorities: true }, or use `type`')
     }
-    return checkType(options?.type ?? 1)
+    return options?.type === undefined ? 1 : checkType(options.type)
   }
 
   selector(options: GetSelector | undefined): Selector {
@@ -167,6 +168,19 @@ export class SysvTransport implements Transport {
   }
 
   peek(position: number): boolean {
+    if (!this.#priorities) return this.#copy(position)
+    const at = this.#placeInLine(position)
+    return at !== undefined && this.#copy(at)
+  }
+
+  /** The kernel counts by age alone: the message that is to be received at this position. */
+  #placeInLine(position: number): number | undefined {
+    const line: Array<{ type: number; at: number }> = []
+    for (let at = 0; this.#copy(at); at++) line.push({ type: inbox().label(0), at })
+    return line.sort((one, other) => one.type - other.type)[position]?.at
+  }
+
+  #copy(position: number): boolean {
     let box = inbox()
     for (;;) {
       const result = native.msgPeek(this.#handle, position)
@@ -181,6 +195,7 @@ export class SysvTransport implements Transport {
   }
 
   blockToSend(message: Outgoing, milliseconds: number): boolean {
+    this.#refuseIfTooLarge(message.length)
     const { bytes, length, label } = message
     const result = native.msgSendWait(this.#handle, bytes, length, label, milliseconds)
     if (result < 0) throw this.#error(result, 'msgsnd', 'send to', length)
@@ -199,6 +214,7 @@ export class SysvTransport implements Transport {
   }
 
   askToSend(message: Outgoing): void {
+    this.#refuseIfTooLarge(message.length)
     const token = newToken()
     this.#begin('msgsnd', 'send to', () =>
       native.msgSendCall(this.#handle, token, message.bytes, message.length, message.label),
@@ -357,9 +373,13 @@ export class SysvTransport implements Transport {
     }
   }
 
-  /** msgsnd(2) waits for ever for room that a queue of that size can never have. */
+  /** The quick look, at the size that was read last. */
   #checkFits(length: number): void {
-    if (length <= this.#queueBytes) return
+    if (length > this.#queueBytes) this.#refuseIfTooLarge(length)
+  }
+
+  /** msgsnd(2) waits for ever for room that a queue of that size can never have; others may change the size. */
+  #refuseIfTooLarge(length: number): void {
     this.#queueBytes = this.#readQueueBytes()
     if (length > this.#queueBytes) throw this.tooLarge(length)
   }

@@ -10,8 +10,12 @@ import type { SyncWaitOptions, WaitOptions } from '../options.js'
 import { checkTimeout } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
 import { hold, letGo } from './engine.js'
-import { type nothing, ReceiveLine, type Take } from './receive-line.js'
+import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
+
+function checkSyncWait(options: SyncWaitOptions | undefined): void {
+  if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+}
 
 /**
  * A blocked thread looks up this often, so that `worker.terminate()` can end it. It does so in a loop that calls
@@ -24,6 +28,7 @@ export class Channel {
   readonly #sends: SendLine
   readonly #receives: ReceiveLine
   #closed = false
+  #closing: Promise<void> | undefined
   #keepsAlive = true
   #holding = false
 
@@ -71,7 +76,8 @@ export class Channel {
 
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {
     this.checkOpen()
-    this.#sends.sendSync(message, this.#countdown('send to', options))
+    checkSyncWait(options)
+    if (!this.#sends.trySend(message)) this.#sends.sendSync(message, this.#countdown('send to', options))
   }
 
   /** What `take` made of up to `max` messages that match, or {@link nothing}. */
@@ -87,6 +93,9 @@ export class Channel {
 
   receiveSync<R>(selector: Selector, take: Take<R>, max: number, options?: SyncWaitOptions): R {
     this.checkOpen()
+    checkSyncWait(options)
+    const received = this.#receives.tryReceive(selector, take, max)
+    if (received !== nothing) return received
     return this.#receives.receiveSync(selector, take, max, this.#countdown('receive from', options))
   }
 
@@ -106,8 +115,12 @@ export class Channel {
   }
 
   /** Ends every wait with a {@link ClosedError}; resolves when the last has ended. Closing twice is silent. */
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     const reason = () => closedError(this.transport.address)
     this.#receives.close(reason)
@@ -128,7 +141,7 @@ export class Channel {
   #countdown(action: string, options: SyncWaitOptions | undefined): () => number {
     const timeoutMs = options?.timeoutMs
     if (timeoutMs === undefined) return () => sliceMs
-    const end = performance.now() + checkTimeout(timeoutMs)
+    const end = performance.now() + timeoutMs
     return () => {
       const left = end - performance.now()
       if (left <= 0) throw timeoutError(this.transport.address, action, timeoutMs)

@@ -13,6 +13,9 @@ const headerBytes = 8
 
 const defaultBytes = 64 * 1024
 
+/** Memory that a rare large message needed is not kept for the next. */
+const mostKeptBytes = 1024 * 1024
+
 let scratch: Uint8Array | undefined
 let writing = false
 
@@ -27,7 +30,7 @@ export function encodeOne<V>(write: Write<V>, value: V, label: number): Outgoing
       target = new Uint8Array(Math.max(-length, target.length * 2))
       length = write(value, target, 0)
     }
-    scratch = target
+    if (target.length <= mostKeptBytes) scratch = target
     return { bytes: target, length, label }
   } finally {
     writing = false
@@ -53,8 +56,19 @@ export function messageAt(batch: OutgoingBatch, at: number): Outgoing {
   }
 }
 
-/** Many encoded messages in one piece of memory. */
+let spare: Batch | undefined
+
+/** Many encoded messages in one piece of memory, which is used again for the next batch. */
 export class Batch implements OutgoingBatch {
+  /** An empty batch. One that is being filled, while user code runs, is nobody else's. */
+  static take(): Batch {
+    const batch = spare ?? new Batch()
+    spare = undefined
+    return batch
+  }
+
+  private constructor() {}
+
   bytes = new Uint8Array(defaultBytes)
   index = new Int32Array(256 * 4)
   count = 0
@@ -80,9 +94,11 @@ export class Batch implements OutgoingBatch {
     this.#end = (offset + length + 7) & ~7
   }
 
-  clear(): void {
+  /** All of it is in the queue. */
+  release(): void {
     this.count = 0
     this.#end = 0
+    if (this.bytes.length <= mostKeptBytes) spare = this
   }
 
   #reserve(bytes: number): void {

@@ -60,7 +60,8 @@ export class Pending<R> {
 
   reject(reason: unknown): void {
     if (!this.#end()) return
-    if (reason instanceof IpcError) {
+    // The reason of the signal is the user's, and handed on as it is.
+    if (reason instanceof IpcError && reason !== this.#signal?.reason) {
       const frames = (this.#site.stack ?? '').split('\n').slice(1).join('\n')
       reason.stack = `${reason.name}: ${reason.message}\n${frames}`
     }

@@ -41,6 +41,8 @@ export class ReceiveLine {
   readonly #poll = new AdaptivePoll()
   #waiters = 0
   #polling = false
+  /** How many calls block this thread now: they wait for messages themselves, and ask nobody. */
+  #blocking = 0
   #tidying = false
 
   constructor(transport: Transport, waitingChanged: () => void) {
@@ -82,10 +84,9 @@ export class ReceiveLine {
     return this.#enter(selector, take, max, options, keepsAlive).promise
   }
 
-  /** Blocks the thread until there is a message; `timeLeft` throws when the time is up. */
+  /** Blocks the thread until there is a message, for a caller who has tried; `timeLeft` throws when the time is up. */
   receiveSync<R>(selector: Selector, take: Take<R>, max: number, timeLeft: () => number): R {
-    const received = this.tryReceive(selector, take, max)
-    if (received !== nothing) return received
+    this.#blocking++
     const pending = this.#enter(selector, take, max, undefined, false)
     pending.promise.catch(() => {})
     try {
@@ -96,16 +97,21 @@ export class ReceiveLine {
     } catch (error) {
       this.#onEnd(pending as PendingReceive<unknown>, error)
       throw error
+    } finally {
+      this.#blocking--
+      this.#waitWhereNobodyAsked()
     }
     return pending.value as R
   }
 
   onArrival(selector: Selector, error?: Error): void {
     const group = this.#groups.get(keyOf(selector))
-    if (group === undefined) return
-    group.asked = false
-    this.#poll.woken()
-    if (error !== undefined) this.#fail(group, error)
+    if (group !== undefined) {
+      group.asked = false
+      this.#poll.woken()
+      if (error !== undefined) this.#fail(group, error)
+    }
+    // Even when nobody waits with this selector any more: what came may be for those with another.
     this.#serve()
     this.#waitAgain()
   }
@@ -216,7 +222,7 @@ export class ReceiveLine {
 
   /** Begins a wait of a group: awake for a moment where that has paid, then asleep. */
   #wait(group: Group): void {
-    if (this.#polling) return
+    if (this.#polling || this.#blocking > 0) return
     if (this.#poll.begin()) {
       this.#polling = true
       setImmediate(this.#look)
@@ -240,10 +246,14 @@ export class ReceiveLine {
   }
 
   #waitAgain(): void {
+    this.#waitWhereNobodyAsked()
+    this.#tidy()
+  }
+
+  #waitWhereNobodyAsked(): void {
     for (const group of this.#groups.values()) {
       if (group.line.size > 0 && !group.asked) this.#wait(group)
     }
-    this.#tidy()
   }
 
   #ask(group: Group): void {

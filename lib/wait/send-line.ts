@@ -4,7 +4,7 @@
 import type { WaitOptions } from '../options.js'
 import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
 import { AdaptivePoll } from './adaptive-poll.js'
-import { keep, messageAt } from './outbox.js'
+import { Batch, keep, messageAt } from './outbox.js'
 import { checkWait, Pending } from './pending.js'
 
 const sentAtOnce = Promise.resolve()
@@ -26,6 +26,8 @@ export class SendLine {
   /** Whose message the transport was asked to send; cleared by the notice, or when it is taken back. */
   #asked: PendingSend<unknown> | undefined
   #polling = false
+  /** How many calls block this thread now: they wait for room themselves, and nobody else is asked. */
+  #blocking = 0
   #whenEmpty: (() => void) | undefined
 
   constructor(transport: Transport, waitingChanged: () => void) {
@@ -54,21 +56,26 @@ export class SendLine {
   sendMany(batch: OutgoingBatch, options: WaitOptions | undefined, keepsAlive: boolean): Promise<number> {
     checkWait(options)
     const sent = this.trySendMany(batch)
-    if (sent === batch.count) return Promise.resolve(sent)
+    if (sent === batch.count) {
+      release(batch)
+      return Promise.resolve(sent)
+    }
     return this.#enter(batch, sent, total => total, options, keepsAlive).promise
   }
 
-  /** Blocks the thread until the message is in the queue; `timeLeft` throws when the time is up. */
+  /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when the time is up. */
   sendSync(message: Outgoing, timeLeft: () => number): void {
-    if (this.trySend(message)) return
+    this.#blocking++
     const pending = this.#enter(keep(message), 0, () => undefined, undefined, false)
     pending.promise.catch(() => {})
     try {
       while (!pending.settled) this.#blockOnce(timeLeft())
     } catch (error) {
-      // The message may have gone to a thread while others were served; then it is not ours to take back.
       this.#onEnd(pending as PendingSend<unknown>, error)
       throw error
+    } finally {
+      this.#blocking--
+      if (this.#line.size > 0) this.#wait()
     }
   }
 
@@ -154,7 +161,7 @@ export class SendLine {
 
   /** Begins a wait for room: awake for a moment where that has paid, then asleep. */
   #wait(): void {
-    if (this.#polling || this.#asked !== undefined) return
+    if (this.#polling || this.#blocking > 0 || this.#asked !== undefined) return
     if (this.#poll.begin()) {
       this.#polling = true
       setImmediate(this.#look)
@@ -216,6 +223,7 @@ export class SendLine {
   #advance(pending: PendingSend<unknown>, sent: number): void {
     pending.sent += sent
     if (pending.sent < pending.batch.count) return
+    release(pending.batch)
     this.#leave(pending)
     pending.resolve(pending.result(pending.sent))
   }
@@ -244,4 +252,8 @@ export class SendLine {
     this.#waitingChanged()
     this.#whenEmpty?.()
   }
+}
+
+function release(batch: OutgoingBatch): void {
+  if (batch instanceof Batch) batch.release()
 }
