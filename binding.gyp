@@ -6,7 +6,17 @@
   'targets': [
     {
       'target_name': 'ipckit',
-      'sources': ['<!@(ls native/addon.cc native/sys/*.cc native/node/*.cc)'],
+      'sources': [
+        'native/addon.cc',
+        'native/node/posix_queue.cc',
+        'native/node/sysv_queue.cc',
+        'native/node/wait.cc',
+        'native/sys/blocking_calls.cc',
+        'native/sys/interrupt.cc',
+        'native/sys/posix_queue.cc',
+        'native/sys/readiness.cc',
+        'native/sys/sysv_queue.cc',
+      ],
       'include_dirs': [
         'native',
         '<!(node -p "require(\'node-addon-api\').include_dir")',

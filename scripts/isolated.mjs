@@ -10,7 +10,6 @@ import { randomUUID } from 'node:crypto'
 import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 
 const inner = '--inside'
 const marker = 'IPCKIT_ISOLATED_RUN'
@@ -27,12 +26,14 @@ function attempt(action, fallback) {
 /** Runs a command to its end and passes signals on to it; what it returns is its exit code. */
 function run(command, args, env) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
+    let child
+    // Before the command exists: a signal in between would end us and leave it alone.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
       // On a terminal the kernel gives Ctrl-C and Ctrl-\ to the command as well; twice would be too much.
       const fromTerminal = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT')
       process.on(signal, () => fromTerminal || child.kill(signal))
     }
+    child = spawn(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
     child.on('error', (error) => {
       console.error(`isolated: cannot run ${command}: ${error.message}`)
       resolve(127)
@@ -129,7 +130,7 @@ function runIsolated(command, args) {
   const namespaces = ['--ipc', '--mount', ...(process.getuid() === 0 ? [] : ['--user', '--map-root-user'])]
   const probe = spawnSync('unshare', [...namespaces, 'mount', '-t', 'tmpfs', 'tmpfs', '/dev/shm'])
   if (probe.status === 0) {
-    const self = fileURLToPath(import.meta.url)
+    const self = import.meta.filename
     return run('unshare', [...namespaces, process.execPath, self, inner, command, ...args])
   }
   console.error('isolated: NOT isolated, this system does not let us make namespaces with unshare(1)')

@@ -4,9 +4,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
+process.chdir(dirname(import.meta.dirname))
 const write = process.argv.includes('--write')
 
 /** Every file that git knows or would add. */

@@ -12,7 +12,10 @@ const waits = {
 /** True when it was killed; false when it was busy, and goes on. */
 export async function killWaiting(pid, whileStopped) {
   process.kill(pid, 'SIGSTOP')
-  while (stateOf(pid) !== 'T') await sleep(1)
+  for (let state = stateOf(pid); state !== 'T'; state = stateOf(pid)) {
+    if (state === 'Z') throw new Error(`worker ${pid} has died by itself`)
+    await sleep(1)
+  }
   if (!isWaiting(pid)) {
     process.kill(pid, 'SIGCONT')
     return false

@@ -15,9 +15,6 @@ namespace {
 /// short enough that an idle process soon has none.
 constexpr std::chrono::milliseconds rest{500};
 
-/// A blocked msgrcv(2) needs little; glibc's default of 8 MiB each would show as address space.
-constexpr size_t stack_bytes = 128 * 1024;
-
 struct start_argument {
   void* pool;
   void* self;
@@ -58,21 +55,14 @@ outcome<blocking_calls::worker*> blocking_calls::spare_worker() {
     if (!candidate.busy && !candidate.quit) return &candidate;
   }
   worker& fresh = workers_.emplace_back();
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, stack_bytes);
   auto argument = std::make_unique<start_argument>(start_argument{this, &fresh});
-  int error;
-  {
-    const all_signals_blocked blocked;
-    error = pthread_create(&fresh.thread, &attributes, &blocking_calls::entry, argument.get());
-  }
-  pthread_attr_destroy(&attributes);
-  if (error != 0) {
+  const outcome<pthread_t> started = start_thread(&blocking_calls::entry, argument.get());
+  if (!started.ok()) {
     workers_.pop_back();
-    return failure{error, "pthread_create"};
+    return started.why();
   }
   argument.release();
+  fresh.thread = started.value();
   return &fresh;
 }
 

@@ -1,6 +1,5 @@
 #include "sys/readiness.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -22,23 +21,31 @@ int control(const fd& epoll, int operation, int descriptor, uint32_t events, uin
 }  // namespace
 
 outcome<nothing> readiness::start() {
-  if (thread_.joinable()) return nothing{};
+  if (running_) return nothing{};
   epoll_ = fd(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return last_failure("epoll_create1");
   quit_ = fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!quit_) return last_failure("eventfd");
   if (control(epoll_, EPOLL_CTL_ADD, quit_.get(), EPOLLIN, quit_token) != 0) return last_failure("epoll_ctl");
-  const all_signals_blocked blocked;
-  thread_ = std::thread([this] { run(); });
+  const outcome<pthread_t> started = start_thread(
+      [](void* self) -> void* {
+        static_cast<readiness*>(self)->run();
+        return nullptr;
+      },
+      this);
+  if (!started.ok()) return started.why();
+  thread_ = started.value();
+  running_ = true;
   return nothing{};
 }
 
 void readiness::stop() {
-  if (!thread_.joinable()) return;
+  if (!running_) return;
   const uint64_t one = 1;
   while (::write(quit_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
-  thread_.join();
+  pthread_join(thread_, nullptr);
+  running_ = false;
 }
 
 outcome<nothing> readiness::arm(int token, int descriptor, uint32_t events) {

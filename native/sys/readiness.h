@@ -2,9 +2,10 @@
 // reads from them, so no message is ever in its hands.
 #pragma once
 
+#include <pthread.h>
+
 #include <cstdint>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 
 #include "sys/event_sink.h"
@@ -40,7 +41,8 @@ class readiness {
   event_sink& sink_;
   fd epoll_;
   fd quit_;
-  std::thread thread_;
+  pthread_t thread_{};
+  bool running_ = false;
   /// Guards interests_, and with it the order of epoll_ctl(2) calls; nothing else is taken while held.
   std::mutex mutex_;
   std::unordered_map<int, interest> interests_;

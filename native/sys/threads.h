@@ -1,25 +1,32 @@
-// Threads of our own never run a signal handler of the host: signals are blocked while they are made.
+// Threads of our own: small, and deaf to the host's signals.
 #pragma once
 
 #include <pthread.h>
 #include <signal.h>
 
+#include "sys/outcome.h"
+
 namespace ipckit::sys {
 
-/// A thread that is started while one of these lives inherits a mask that blocks every signal.
-class all_signals_blocked {
- public:
-  all_signals_blocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~all_signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  all_signals_blocked(const all_signals_blocked&) = delete;
-  all_signals_blocked& operator=(const all_signals_blocked&) = delete;
-
- private:
-  sigset_t before_;
-};
+/// Starts a thread that runs no signal handler of the host, as all signals are blocked in it. Not std::thread, which
+/// ends the process when no thread can be made.
+inline outcome<pthread_t> start_thread(void* (*entry)(void*), void* argument) {
+  // A blocked system call needs little; glibc's default of 8 MiB each would show as address space.
+  constexpr size_t stack_bytes = 128 * 1024;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, stack_bytes);
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  // A thread inherits the mask of the one that makes it.
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread{};
+  const int error = pthread_create(&thread, &attributes, entry, argument);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_attr_destroy(&attributes);
+  if (error != 0) return failure{error, "pthread_create"};
+  return thread;
+}
 
 }  // namespace ipckit::sys

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The C++ tests of native/sys: plain, or under sanitizers.
+#   .ci/lanes/native.sh [address,undefined | thread]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+sanitizers=${1:-}
+build=build-native-${sanitizers:-plain}
+build=${build/,/-}
+cmake -S . -B "$build" -DIPCKIT_SANITIZE="$sanitizers" -DCMAKE_BUILD_TYPE=RelWithDebInfo
+cmake --build "$build" --parallel "$(nproc)"
+
+# ThreadSanitizer of older compilers cannot live with much address space randomisation.
+fixed_addresses=()
+if [ "$sanitizers" = thread ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+  fixed_addresses=(setarch "$(uname -m)" -R)
+fi
+export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1
+# One after another: the tests share the limits of the kernel.
+node scripts/isolated.mjs "${fixed_addresses[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the other lanes need, if any is missing.
+set -euo pipefail
+
+packages=(
+  g++ make cmake python3 binutils     # building
+  libgtest-dev                        # native tests
+  clang-format clang-tidy black flake8
+  python3-sysv-ipc                    # a peer in Python
+  util-linux procps                   # unshare, setarch, ipcs
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  echo 'all tools are installed'
+  exit 0
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -y -q --no-install-recommends "${missing[@]}"
