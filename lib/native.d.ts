@@ -22,6 +22,12 @@ export interface Native {
   mqArm(handle: number, token: number, toSend: 0 | 1): number
   mqNotify(handle: number, token: number): void
   mqEndNotify(handle: number, token: number, cancel: 0 | 1): void
+  /** From now on an unlinked queue fails with EIDRM, looked up a few times a second at most. */
+  mqHeedRemoval(handle: number): void
+  /** The number of a watch; events of the token say that {@link mqRemovals} has something to tell. */
+  mqWatchRemoval(handle: number, token: number): number
+  mqUnwatchRemoval(watch: number): void
+  mqRemovals(token: number, watches: Int32Array): number
   mqDirectory(): number
 
   msgGet(key: number, flags: number): number

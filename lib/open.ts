@@ -105,7 +105,7 @@ function transportOf(text: string, how: How, options: object): Transport {
   const address = parseAddress(text)
   switch (address.scheme) {
     case 'posix':
-      return new PosixTransport(address.name, openQueue(address.name, how, options))
+      return new PosixTransport(address.name, openQueue(address.name, how, options), true)
     case 'sysv': {
       const { priorities, ...others } = options as SysvOpenOptions & SysvCreateOptions
       const withPriorities = priorities !== undefined && checkBoolean('priorities', priorities)

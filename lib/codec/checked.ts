@@ -27,7 +27,11 @@ export class SchemaError extends Error {
     this.issues = issues
   }
 }
-Object.defineProperty(SchemaError.prototype, 'name', { value: 'SchemaError', configurable: true, writable: true })
+Object.defineProperty(SchemaError.prototype, 'name', {
+  value: 'SchemaError',
+  configurable: true,
+  writable: true,
+})
 
 const maxShown = 10
 
@@ -64,7 +68,11 @@ export function checked<S extends StandardSchemaV1, I>(
 ): Codec<StandardSchemaV1.InferOutput<S>, StandardSchemaV1.InferInput<S>> {
   const standard = (schema as StandardSchemaV1 | null | undefined)?.['~standard']
   if (typeof standard?.validate !== 'function' || standard.version !== 1) {
-    throw wrongType('schema', 'a Standard Schema of version 1, as zod, valibot and arktype make them,', schema)
+    throw wrongType(
+      'schema',
+      'a Standard Schema of version 1, as zod, valibot and arktype make them,',
+      schema,
+    )
   }
   const inner = codec as Codec<unknown, unknown>
   return Object.freeze({

@@ -6,7 +6,12 @@ import { inspect } from 'node:util'
 
 /** Describes a refused value in one short line. */
 export function received(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 80, maxArrayLength: 8, breakLength: Number.POSITIVE_INFINITY })
+  return inspect(value, {
+    depth: 0,
+    maxStringLength: 80,
+    maxArrayLength: 8,
+    breakLength: Number.POSITIVE_INFINITY,
+  })
 }
 
 export function wrongType(name: string, expected: string, value: unknown): TypeError {
@@ -21,7 +26,8 @@ export function outOfRange(name: string, expected: string, value: unknown): Rang
  * A queue's `tryGet` says "nothing there" by `undefined`, so no message may be `undefined`.
  */
 export function checkDefined(value: unknown): void {
-  if (value === undefined) throw wrongType('value', 'anything but undefined, which stands for no message,', value)
+  if (value === undefined)
+    throw wrongType('value', 'anything but undefined, which stands for no message,', value)
 }
 
 /** The first bytes of a refused message, for error sentences. */

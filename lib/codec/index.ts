@@ -12,7 +12,14 @@ export type { FieldInput, FieldOutput, FieldType } from './struct/field.js'
 export { parseStruct } from './struct/parse.js'
 export { pythonClass } from './struct/python-class.js'
 export { bool, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 } from './struct/scalars.js'
-export type { StructCodec, StructField, StructFields, StructInput, StructOptions, StructOutput } from './struct/struct.js'
+export type {
+  StructCodec,
+  StructField,
+  StructFields,
+  StructInput,
+  StructOptions,
+  StructOutput,
+} from './struct/struct.js'
 export { struct } from './struct/struct.js'
 export { text } from './text.js'
 export { v8 } from './v8.js'

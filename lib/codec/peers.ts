@@ -95,7 +95,8 @@ function peerCodec(name: string, packer: Packer): Codec<unknown> {
     encode(value: unknown, target: Uint8Array, offset: number): number {
       checkDefined(value)
       // Both packages write into one buffer of theirs, which an encode inside of an encode would spoil.
-      if (encoding) throw new Error(`Cannot encode as ${name} while a value's own code runs inside of an encode`)
+      if (encoding)
+        throw new Error(`Cannot encode as ${name} while a value's own code runs inside of an encode`)
       encoding = true
       try {
         const bytes = packer.encode(value)
@@ -110,7 +111,9 @@ function peerCodec(name: string, packer: Packer): Codec<unknown> {
       if (length === 0) throw new Error(`The message of 0 bytes is not ${name}`)
       // The native part of msgpackr takes a SharedArrayBuffer for an ArrayBuffer, and reads elsewhere.
       const shared = bytes.buffer instanceof SharedArrayBuffer
-      return packer.decode(shared ? copyBytes(bytes, offset, length) : bytes.subarray(offset, offset + length))
+      return packer.decode(
+        shared ? copyBytes(bytes, offset, length) : bytes.subarray(offset, offset + length),
+      )
     },
   })
 }

@@ -54,7 +54,6 @@ export class MemoryTransport implements Transport {
   readonly capabilities: Capabilities = {
     priorities: true,
     types: false,
-    removalWakes: true,
     blocking: false,
     peek: true,
   }
@@ -78,7 +77,7 @@ export class MemoryTransport implements Transport {
 
   label(options: PutLabel | undefined): number {
     if (options?.type !== undefined) throw this.#noTypes('`type`')
-    return checkInteger('priority', options?.priority ?? 0, 0, maxPriority)
+    return options?.priority === undefined ? 0 : checkInteger('priority', options.priority, 0, maxPriority)
   }
 
   selector(options: GetSelector | undefined): Selector {
@@ -128,6 +127,7 @@ export class MemoryTransport implements Transport {
   }
 
   peek(position: number): boolean {
+    this.#checkThere('peek into')
     const message = this.#store.messages[position]
     if (message === undefined) return false
     inbox(message.bytes.length).lay(0, 0, message.bytes, message.priority)
@@ -232,6 +232,9 @@ export class MemoryTransport implements Transport {
 }
 
 function find(address: string, name: string, how: How, options: CreateOptions): Store {
+  const { capacity = 1000, maxMessageBytes = 2 ** 20 } = options
+  checkInteger('capacity', capacity, 1, 2 ** 31 - 1)
+  checkInteger('maxMessageBytes', maxMessageBytes, 1, 2 ** 31 - 1)
   const found = stores.get(name)
   if (found !== undefined && how !== 'create') return found
   if (found === undefined && how === 'open') {
@@ -243,8 +246,8 @@ function find(address: string, name: string, how: How, options: CreateOptions): 
     throw systemError({ errno: errnoOf.EEXIST, syscall: 'open', action: 'create', resource: address, advice })
   }
   const made: Store = {
-    capacity: checkInteger('capacity', options.capacity ?? 1000, 1, 2 ** 31 - 1),
-    maxMessageBytes: checkInteger('maxMessageBytes', options.maxMessageBytes ?? 2 ** 20, 1, 2 ** 31 - 1),
+    capacity,
+    maxMessageBytes,
     messages: [],
     handles: new Set(),
     removed: false,

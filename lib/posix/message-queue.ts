@@ -89,7 +89,7 @@ export class MessageQueue {
   #nonblock = false
 
   private constructor(name: string, how: How, options?: CreateOptions) {
-    this.#transport = new PosixTransport(name, openQueue(name, how, options))
+    this.#transport = new PosixTransport(name, openQueue(name, how, options), false)
     this.#channel = new Channel(this.#transport)
     this.#notification = new Notification(this.#transport.address, this.#transport.handle)
   }

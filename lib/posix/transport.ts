@@ -22,6 +22,7 @@ import { inbox } from '../wait/inbox.js'
 import { anyMessage } from '../wait/selector.js'
 import { unlink } from './open.js'
 import { checkPriority } from './priority.js'
+import { watchRemoval } from './removal.js'
 
 /** Bits of an event: epoll(7). An error or a hang-up wakes both sides, and trying again tells more. */
 const mayReceive = 0x1 | 0x8 | 0x10
@@ -41,7 +42,6 @@ export class PosixTransport implements Transport {
   readonly capabilities: Capabilities = {
     priorities: true,
     types: false,
-    removalWakes: false,
     blocking: true,
     peek: false,
   }
@@ -52,11 +52,19 @@ export class PosixTransport implements Transport {
   #listener!: TransportListener
   #askedToSend = false
   #askedToReceive = false
+  readonly #heedsRemoval: boolean
+  #stopWatching: (() => void) | undefined
 
-  constructor(name: string, handle: number) {
+  /**
+   * `heedsRemoval`: a queue that was unlinked is gone, as it is for the other transports. Without it those who have
+   * it open go on, as mq_unlink(3) has it.
+   */
+  constructor(name: string, handle: number, heedsRemoval: boolean) {
     this.#name = name
     this.#handle = handle
     this.address = `posix:${name}`
+    this.#heedsRemoval = heedsRemoval
+    if (heedsRemoval) native.mqHeedRemoval(handle)
     const token = this.#token
     closeWhenForgotten(this, () => native.mqClose(handle, token))
     this.maxMessageBytes = this.stat().maxMessageBytes
@@ -165,6 +173,7 @@ export class PosixTransport implements Transport {
 
   close(): void {
     wasClosed(this)
+    this.#stopWatching?.()
     forget(this.#token)
     native.mqClose(this.#handle, this.#token)
   }
@@ -175,23 +184,40 @@ export class PosixTransport implements Transport {
 
   #arm(toSend: 0 | 1, action: string, length?: number): void {
     expect(this.#token, this.#onEvent)
+    if (this.#heedsRemoval) this.#watchRemoval(action)
     const result = native.mqArm(this.#handle, this.#token, toSend)
     if (result !== 0) throw this.#error(result, 'epoll_ctl', action, length)
   }
 
-  readonly #onEvent = (events: number): void => {
+  readonly #onEvent = (events: number): void => this.#tell(events)
+
+  #tell(events: number, failed = false): void {
     const room = this.#askedToSend && (events & maySend) !== 0
     const arrival = this.#askedToReceive && (events & mayReceive) !== 0
     if (room) this.#askedToSend = false
     if (arrival) this.#askedToReceive = false
     this.#forgetIfIdle()
-    if (arrival) this.#listener.arrival(anyMessage)
-    if (room) this.#listener.room(false)
+    const error = (action: string) => (failed ? this.#error(-errnoOf.EIDRM, 'mq_unlink', action) : undefined)
+    if (arrival) this.#listener.arrival(anyMessage, error('receive from'))
+    if (room) this.#listener.room(false, error('send to'))
   }
 
   /** The engine holds on to those of whom it expects something; others may be forgotten. */
   #forgetIfIdle(): void {
-    if (!this.#askedToSend && !this.#askedToReceive) forget(this.#token)
+    if (this.#askedToSend || this.#askedToReceive) return
+    forget(this.#token)
+    this.#stopWatching?.()
+    this.#stopWatching = undefined
+  }
+
+  /** Watches first and looks then, so that a removal in between is not missed. */
+  #watchRemoval(action: string): void {
+    this.#stopWatching ??= watchRemoval(this.#handle, this.#onRemoval)
+    if (this.stat().unlinked) throw this.#error(-errnoOf.EIDRM, 'mq_unlink', action)
+  }
+
+  readonly #onRemoval = (): void => {
+    if (this.stat().unlinked) this.#tell(maySend | mayReceive, true)
   }
 
   #block(toSend: 0 | 1, milliseconds: number, action: string, length?: number): void {
@@ -213,6 +239,8 @@ export class PosixTransport implements Transport {
         return `the message has ${length} bytes, and this queue takes at most ${this.maxMessageBytes}; make the queue with a larger maxMessageBytes (limit: /proc/sys/fs/mqueue/msgsize_max), or send less`
       case errnoOf.EBADF:
         return 'this handle was opened without the access for that; open the queue with the `access` that you need'
+      case errnoOf.EIDRM:
+        return 'the queue was removed (mq_unlink), and nobody else can find it any more; open it again'
       case errnoOf.EINTR:
         return 'a signal that this process handles came while the thread was blocked'
       default:

@@ -7,6 +7,8 @@
  * - Messages keep their boundaries. 0 bytes is a message.
  * - `send` and `receive` never wait. A message is sent whole or not at all; it is received by one caller.
  * - Nobody holds a message while waiting: what waits may be killed at any time and nothing is lost.
+ * - A queue that was removed fails with `EIDRM`: its waiters at once, sending, and receiving once it is empty. Where the
+ *   kernel lets those who have it open go on, calls that need not wait may go on for a moment.
  * - Readiness is a hint: after a notice, trying may still find nothing, because another process was faster.
  */
 
@@ -30,8 +32,6 @@ export interface Capabilities {
   readonly priorities: boolean
   /** Messages have a `type` that receivers select by. */
   readonly types: boolean
-  /** A removed queue wakes its waiters with an error. */
-  readonly removalWakes: boolean
   /** `putSync` and `getSync` may block the thread. */
   readonly blocking: boolean
   /** Messages can be read without taking them. */
@@ -59,7 +59,7 @@ export interface QueueStat {
   readonly lastSender?: number
   /** Pid of the last receiver, likewise. */
   readonly lastReceiver?: number
-  /** The name is gone and the queue lives on for those who have it open. */
+  /** The name is gone. */
   readonly unlinked?: boolean
 }
 

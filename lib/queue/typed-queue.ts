@@ -320,8 +320,9 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
         cause,
       })
     }
-    if (!Number.isInteger(length)) {
-      throw new IpcError(`Cannot send to ${this.address}: the codec ${this.#codec.name} wrote ${length} bytes`, {
+    if (!Number.isInteger(length) || length > target.length - offset) {
+      const wrote = `the codec ${this.#codec.name} says that it wrote ${length} bytes into ${target.length - offset}`
+      throw new IpcError(`Cannot send to ${this.address}: ${wrote}`, {
         code: 'ERR_IPC_ENCODE',
         resource: this.address,
       })

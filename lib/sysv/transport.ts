@@ -94,8 +94,7 @@ export class SysvTransport implements Transport {
     this.capabilities = {
       priorities,
       types: !priorities,
-      removalWakes: true,
-      blocking: true,
+        blocking: true,
       peek: true,
     }
     closeWhenForgotten(this, () => native.msgDetach(handle))

@@ -12,6 +12,31 @@ export function checkWait(options: WaitOptions | undefined): void {
   if (options.signal !== undefined && checkSignal(options.signal).aborted) throw options.signal.reason
 }
 
+/** Those who wait with one signal share a listener: Node warns of more than ten. */
+const listeners = new WeakMap<AbortSignal, { ring: () => void; waiting: Set<() => void> }>()
+
+function listen(signal: AbortSignal, onAbort: () => void): void {
+  const standing = listeners.get(signal)
+  if (standing !== undefined) {
+    standing.waiting.add(onAbort)
+    return
+  }
+  const waiting = new Set([onAbort])
+  const ring = () => {
+    for (const each of [...waiting]) if (waiting.has(each)) each()
+  }
+  listeners.set(signal, { ring, waiting })
+  signal.addEventListener('abort', ring, { once: true })
+}
+
+function unlisten(signal: AbortSignal, onAbort: () => void): void {
+  const standing = listeners.get(signal)
+  standing?.waiting.delete(onAbort)
+  if (standing?.waiting.size !== 0) return
+  listeners.delete(signal)
+  signal.removeEventListener('abort', standing.ring)
+}
+
 export class Pending<R> {
   readonly promise: Promise<R>
   #resolve!: (value: R) => void
@@ -48,7 +73,7 @@ export class Pending<R> {
     if (signal !== undefined) {
       this.#onAbort = () => onEnd(this, signal.reason)
       this.#signal = signal
-      signal.addEventListener('abort', this.#onAbort, { once: true })
+      listen(signal, this.#onAbort)
     }
   }
 
@@ -87,7 +112,7 @@ export class Pending<R> {
     if (this.done) return false
     this.done = true
     if (this.#timer !== undefined) clearTimeout(this.#timer)
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+    if (this.#signal !== undefined) unlisten(this.#signal, this.#onAbort as () => void)
     return true
   }
 }

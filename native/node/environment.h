@@ -56,6 +56,8 @@ struct environment {
   handle_table<sys::sysv_queue> sysv_queues;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
+  /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.
+  sys::fd removals;
   /// For blocking calls of this thread.
   sys::thread_alarm alarm;
   /// A message with its header, on its way to msgsnd(2).

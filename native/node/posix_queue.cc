@@ -1,8 +1,10 @@
 // POSIX message queues, as lib/posix sees them.
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "node/args.h"
 #include "node/bindings.h"
@@ -55,7 +57,7 @@ napi_value mq_status(napi_env env, napi_callback_info info) {
 /// mqSend(handle, bytes, length, priority): 0 or -errno
 napi_value mq_send(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
-  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   return to_js(env, queue->send(given.bytes(1).data(), static_cast<size_t>(given.integer(2)),
                                 static_cast<unsigned>(given.integer(3))));
@@ -64,7 +66,7 @@ napi_value mq_send(napi_env env, napi_callback_info info) {
 /// mqSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none was
 napi_value mq_send_many(napi_env env, napi_callback_info info) {
   const arguments<5> given(env, info);
-  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   return send_batch(env, given, [&](char* bytes, const message_entry& entry) {
     return queue->send(bytes, static_cast<size_t>(entry.length), static_cast<unsigned>(entry.label_low));
@@ -75,7 +77,7 @@ napi_value mq_send_many(napi_env env, napi_callback_info info) {
 napi_value mq_receive(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
-  const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
+  sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   const int max = std::min(given.integer(1), self.inbox_room());
   size_t offset = 0;
@@ -146,6 +148,54 @@ napi_value mq_end_notify(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// mqHeedRemoval(handle): from now on an unlinked queue fails with EIDRM
+napi_value mq_heed_removal(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  if (queue != nullptr) queue->heed_removal();
+  return nullptr;
+}
+
+/// mqWatchRemoval(handle, token): the number of a watch, or -errno; an event of the token says that mqRemovals
+/// has something to tell
+napi_value mq_watch_removal(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  environment& self = given.self();
+  const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  if (!self.removals) {
+    self.removals = sys::fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (!self.removals) return to_js(env, -errno);
+  }
+  const int watch = queue->watch_removal(self.removals.get());
+  if (watch < 0) return to_js(env, watch);
+  const sys::outcome<sys::nothing> armed = self.waits.polls.arm(given.integer(1), self.removals.get(), EPOLLIN);
+  return to_js(env, armed.ok() ? watch : -armed.why().error);
+}
+
+/// mqUnwatchRemoval(watch)
+napi_value mq_unwatch_removal(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  ::inotify_rm_watch(given.self().removals.get(), given.integer(0));
+  return nullptr;
+}
+
+/// mqRemovals(token, watches: Int32Array): how many watches have something to tell, and asks for the next event
+napi_value mq_removals(napi_env env, napi_callback_info info) {
+  const arguments<2> given(env, info);
+  environment& self = given.self();
+  size_t room = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(env, given.raw(1), nullptr, &room, &data, nullptr, nullptr);
+  // Watches of files without a name in a folder: every event has the same size. What does not fit is read next.
+  std::vector<inotify_event> events(room);
+  const ssize_t bytes = ::read(self.removals.get(), events.data(), room * sizeof(inotify_event));
+  const int32_t count = bytes < 0 ? 0 : static_cast<int32_t>(static_cast<size_t>(bytes) / sizeof(inotify_event));
+  for (int32_t index = 0; index < count; index++) static_cast<int32_t*>(data)[index] = events[index].wd;
+  (void)self.waits.polls.arm(given.integer(0), self.removals.get(), EPOLLIN);
+  return to_js(env, count);
+}
+
 /// mqDirectory(): a descriptor of the directory of all queues, which the caller closes
 napi_value mq_directory(napi_env env, napi_callback_info) {
   sys::outcome<sys::fd> directory = sys::posix_queue_directory();
@@ -167,6 +217,10 @@ void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self) 
   define(env, exports, self, "mqArm", mq_arm);
   define(env, exports, self, "mqNotify", mq_notify);
   define(env, exports, self, "mqEndNotify", mq_end_notify);
+  define(env, exports, self, "mqHeedRemoval", mq_heed_removal);
+  define(env, exports, self, "mqWatchRemoval", mq_watch_removal);
+  define(env, exports, self, "mqUnwatchRemoval", mq_unwatch_removal);
+  define(env, exports, self, "mqRemovals", mq_removals);
   define(env, exports, self, "mqDirectory", mq_directory);
 }
 

@@ -5,12 +5,22 @@
 #include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <string>
+
 namespace ipckit::sys {
+
+namespace {
+
+/// Rarely enough to cost nothing, often enough that few messages go into a queue that nobody finds.
+constexpr int64_t look_every_ms = 250;
+
+}  // namespace
 
 outcome<posix_queue> posix_queue::open(const char* name, int oflag, mode_t mode, long capacity,
                                        long message_bytes) {
@@ -36,17 +46,33 @@ outcome<nothing> posix_queue::unlink(const char* name) {
   return nothing{};
 }
 
-int posix_queue::send(const void* bytes, size_t length, unsigned priority) const {
+bool posix_queue::was_removed() {
+  if (removed_ || !heeds_removal_ || !looked_.passed(look_every_ms)) return removed_;
+  struct stat file{};
+  removed_ = ::fstat(descriptor(), &file) == 0 && file.st_nlink == 0;
+  return removed_;
+}
+
+int posix_queue::watch_removal(int inotify) const {
+  // The link of the descriptor leads to the queue itself, also where the mqueue file system is not mounted.
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor());
+  const int watch = ::inotify_add_watch(inotify, path.c_str(), IN_ATTRIB);
+  return watch < 0 ? -errno : watch;
+}
+
+int posix_queue::send(const void* bytes, size_t length, unsigned priority) {
+  if (was_removed()) return -EIDRM;
   while (::mq_send(descriptor(), static_cast<const char*>(bytes), length, priority) != 0) {
     if (errno != EINTR) return -errno;
   }
   return 0;
 }
 
-ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) const {
+ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) {
   for (;;) {
     const ssize_t length = ::mq_receive(descriptor(), static_cast<char*>(buffer), size, priority);
     if (length >= 0) return length;
+    if (errno == EAGAIN && was_removed()) return -EIDRM;
     if (errno != EINTR) return -errno;
   }
 }

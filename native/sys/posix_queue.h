@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string>
 
+#include "sys/coarse_timer.h"
 #include "sys/deadline.h"
 #include "sys/fd.h"
 #include "sys/outcome.h"
@@ -34,10 +35,16 @@ class posix_queue {
   static outcome<posix_queue> open(const char* name, int oflag, mode_t mode, long capacity, long message_bytes);
   static outcome<nothing> unlink(const char* name);
 
+  /// From now on a queue that was unlinked is a failure, EIDRM: for sending, and for receiving once it is empty. The
+  /// kernel would let those who have it open go on with a queue that nobody else can find.
+  void heed_removal() { heeds_removal_ = true; }
+  /// A watch of `inotify` (inotify(7)) that tells when the queue may have been unlinked: its number, or -errno.
+  int watch_removal(int inotify) const;
+
   /// 0, or the negative errno; EAGAIN when the queue is full.
-  int send(const void* bytes, size_t length, unsigned priority) const;
+  int send(const void* bytes, size_t length, unsigned priority);
   /// The length, or the negative errno; EAGAIN when the queue is empty. `size` is at least message_bytes().
-  ssize_t receive(void* buffer, size_t size, unsigned* priority) const;
+  ssize_t receive(void* buffer, size_t size, unsigned* priority);
 
   /// Blocks until one of `events` (poll(2)) holds: 1; 0 when the deadline has passed; -EINTR after a signal.
   int wait(short events, const deadline& until) const;
@@ -55,8 +62,14 @@ class posix_queue {
   posix_queue(fd descriptor, size_t message_bytes)
       : descriptor_(std::move(descriptor)), message_bytes_(message_bytes) {}
 
+  /// Whether the name is gone, as far as was looked.
+  bool was_removed();
+
   fd descriptor_;
   size_t message_bytes_ = 0;
+  bool heeds_removal_ = false;
+  bool removed_ = false;
+  coarse_timer looked_;
 };
 
 /// A descriptor of the directory of all queues of this IPC namespace, without a mount at /dev/mqueue:

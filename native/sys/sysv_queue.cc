@@ -1,7 +1,5 @@
 #include "sys/sysv_queue.h"
 
-#include <ctime>
-
 namespace ipckit::sys {
 
 namespace {
@@ -14,12 +12,6 @@ constexpr int slot_bits = 15;
 /// A queue cannot be removed and its id come round again in this time: that takes 4,194,240 creations
 /// (64 * 65535) of at least two system calls each, several seconds at the least.
 constexpr int64_t tolerated_rest_ms = 250;
-
-int64_t coarse_milliseconds() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
-}
 
 int control(int id, int command, void* buffer) {
   return ::msgctl(id, command, static_cast<msqid_ds*>(buffer));
@@ -43,7 +35,7 @@ outcome<sysv_queue> sysv_queue::attach(int id) {
   } else if (status.why().error != EACCES) {
     return status.why();
   }
-  queue.looked_at_ = coarse_milliseconds();
+  queue.used_.start();
   return queue;
 }
 
@@ -80,17 +72,16 @@ bool sysv_queue::is_same_queue(const identity& now) const {
 }
 
 int sysv_queue::check_identity() {
-  const int64_t now = coarse_milliseconds();
-  if (now - looked_at_ <= tolerated_rest_ms || !identified_) {
-    looked_at_ = now;
-    return 0;
-  }
+  if (recycled_) return -ESTALE;
+  const bool rested = used_.passed(tolerated_rest_ms);
+  used_.start();
+  if (!rested || !identified_) return 0;
   const outcome<msqid_ds> found = status();
   if (!found.ok()) return 0;  // The call itself will say what is wrong, in its own words.
   const identity current = identify(found.value());
-  if (!is_same_queue(current)) return -ESTALE;
+  recycled_ = !is_same_queue(current);
+  if (recycled_) return -ESTALE;
   identity_ = current;
-  looked_at_ = now;
   return 0;
 }
 

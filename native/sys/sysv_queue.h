@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/coarse_timer.h"
 #include "sys/outcome.h"
 
 namespace ipckit::sys {
@@ -95,8 +96,9 @@ class sysv_queue {
 
   int id_ = -1;
   bool identified_ = false;
+  bool recycled_ = false;
   identity identity_{};
-  int64_t looked_at_ = 0;
+  coarse_timer used_;
 };
 
 outcome<sysv_queue_limits> sysv_queue_limits_now();

@@ -6,7 +6,9 @@ import type { StructCodec } from './struct.js'
 const keywords = new Set(
   `alignas alignof auto bool break case char const constexpr continue default do double else enum extern false
   float for goto if inline int long nullptr register restrict return short signed sizeof static static_assert
-  struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile while`.split(/\s+/),
+  struct switch thread_local true typedef typeof typeof_unqual union unsigned void volatile while`.split(
+    /\s+/,
+  ),
 )
 
 /**
@@ -47,7 +49,8 @@ function typedef({ name, type, shape }: NamedStruct, named: Map<StructShape, Nam
     return `  ${declaration(field.name, field.type, named)};\n`
   })
   const asserts = shape.fields.map(
-    (field) => `static_assert(offsetof(${name}, ${field.name}) == ${field.offset}, "${name}.${field.name}");\n`,
+    (field) =>
+      `static_assert(offsetof(${name}, ${field.name}) == ${field.offset}, "${name}.${field.name}");\n`,
   )
   return `${orderNote(shape)}typedef struct ${shape.packed ? '__attribute__((packed)) ' : ''}${name} {
 ${fields.join('')}} ${name};

@@ -4,7 +4,8 @@
  * it only as string literals.
  */
 import { type FieldType, type Leaf, memberPath, type StructShape } from './field.js'
-import { checkArray, checkObject, interpret, malformed, refused, type StructCode } from './interpret.js'
+import * as tools from './interpret.js'
+import { interpret, type StructCode } from './interpret.js'
 
 /** Compiles a struct, or has it interpreted where Node was told not to generate code from strings. */
 export function compile(struct: StructShape): StructCode {
@@ -13,7 +14,7 @@ export function compile(struct: StructShape): StructCode {
   const read = generator.readStruct(struct, 'at', 'value', '')
   const { leaves, structs } = generator
   const source = `'use strict'
-const { checkArray, checkObject, malformed, refused } = tools
+const { isArrayOf, isObject, malformed, notAnArray, notAnObject, refused } = tools
 ${leaves.map((_, i) => `const write${i} = leaves[${i}].write, read${i} = leaves[${i}].read`).join('\n')}
 return {
 write(view, bytes, at, value) {
@@ -28,7 +29,7 @@ ${read}return value
     if (error instanceof EvalError) return interpret(struct)
     throw error
   }
-  return build({ checkArray, checkObject, malformed, refused }, leaves, structs)
+  return build(tools, leaves, structs)
 }
 
 /** Collects what the code refers to. `at`, `value` and the like are JavaScript; `path` is inside a template literal. */
@@ -38,13 +39,20 @@ class Generator {
   #variables = 0
 
   writeStruct(struct: StructShape, at: string, value: string, path: string): string {
-    let code = `checkObject(structs[${indexIn(this.structs, struct)}], ${value}, \`${path}\`)\n`
+    const index = indexIn(this.structs, struct)
+    let code = `if (!isObject(${value})) throw notAnObject(structs[${index}], ${value}, \`${path}\`)\n`
     let end = 0
     for (const { name, offset, type } of struct.fields) {
       const member = this.#variable()
       code += zeros(at, end, offset)
       code += `const ${member} = ${value}[${JSON.stringify(name)}]\n`
-      code += this.#write(type, struct.little, `${at} + ${offset}`, member, path + templateText(memberPath(name)))
+      code += this.#write(
+        type,
+        struct.little,
+        `${at} + ${offset}`,
+        member,
+        path + templateText(memberPath(name)),
+      )
       end = offset + type.size
     }
     return code + zeros(at, end, struct.size)
@@ -56,7 +64,7 @@ class Generator {
     if (shape.kind === 'array') {
       const i = this.#variable()
       const element = this.#variable()
-      return `checkArray(${value}, ${shape.length}, \`${path}\`)
+      return `if (!isArrayOf(${shape.length}, ${value})) throw notAnArray(${shape.length}, ${value}, \`${path}\`)
 for (let ${i} = 0; ${i} < ${shape.length}; ${i}++) {
 const ${element} = ${value}[${i}]
 ${this.#write(shape.element, little, `${at} + ${i} * ${shape.element.size}`, element, `${path}[\${${i}}]`)}}\n`
@@ -70,7 +78,13 @@ ${this.#write(shape.element, little, `${at} + ${i} * ${shape.element.size}`, ele
     const members: string[] = []
     for (const { name, offset, type } of struct.fields) {
       const member = this.#variable()
-      code += this.#read(type, struct.little, `${at} + ${offset}`, member, path + templateText(memberPath(name)))
+      code += this.#read(
+        type,
+        struct.little,
+        `${at} + ${offset}`,
+        member,
+        path + templateText(memberPath(name)),
+      )
       // In brackets, `__proto__` is a property like any other.
       members.push(`[${JSON.stringify(name)}]: ${member}`)
     }

@@ -113,7 +113,6 @@ export function leafType<T, I = T>(
 ): FieldType<T, I> {
   const { word, c, python, size, align, type, expected, lengths = [], write, read } = description
   const refusal = (path: string, value: unknown): Error =>
-    // biome-ignore lint/suspicious/useValidTypeof: `type` is one of its words
     typeof value === type ? outOfRange(path, expected, value) : wrongType(path, expected, value)
   const shape: Leaf = Object.freeze({
     kind: 'leaf',
@@ -134,7 +133,11 @@ export function isFieldType(value: unknown): value is FieldType<unknown> {
 }
 
 /** Takes arrays apart, C's way: what one element is, and how many there are in each dimension. */
-export function unwrap(type: FieldType<unknown>): { core: FieldType<unknown>; shape: Leaf | StructShape; lengths: number[] } {
+export function unwrap(type: FieldType<unknown>): {
+  core: FieldType<unknown>
+  shape: Leaf | StructShape
+  lengths: number[]
+} {
   const lengths: number[] = []
   let core = type
   while (core.shape.kind === 'array') {

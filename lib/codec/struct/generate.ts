@@ -19,7 +19,8 @@ export function nameStructs(
   name: string,
   join: (parent: string, field: string) => string,
 ): Map<StructShape, NamedStruct> {
-  if (!isFieldType(type) || type.shape.kind !== 'struct') throw wrongType('struct', 'a codec made by struct()', type)
+  if (!isFieldType(type) || type.shape.kind !== 'struct')
+    throw wrongType('struct', 'a codec made by struct()', type)
   const named = new Map<StructShape, NamedStruct>()
   const taken = new Set([name])
   const visit = (type: FieldType<unknown>, shape: StructShape, name: string): void => {
@@ -39,7 +40,12 @@ export function nameStructs(
 }
 
 /** Refuses what the other language cannot say. */
-export function checkName(name: string, value: unknown, language: string, reserved: ReadonlySet<string>): void {
+export function checkName(
+  name: string,
+  value: unknown,
+  language: string,
+  reserved: ReadonlySet<string>,
+): void {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value)
   if (isIdentifier(value) && !reserved.has(value)) return
   throw wrongType(name, `a name that ${language} can say (letters, digits, _; no keyword)`, value)

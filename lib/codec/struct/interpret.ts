@@ -1,6 +1,6 @@
 /**
  * Writes and reads structs by walking their description. It is what a struct means; `compile.ts` does the
- * same 10 times faster, where Node may generate code. Both use the checks at the end of this file.
+ * same many times faster, where Node may generate code. Both use the checks at the end of this file.
  */
 import { hexOf, wrongType } from '../expected.js'
 import { type FieldType, type Leaf, memberPath, type StructShape, spokenPath } from './field.js'
@@ -11,52 +11,79 @@ export interface StructCode {
   read(view: DataView, bytes: Uint8Array, at: number): unknown
 }
 
+/** Where the walk is, as a chain outwards, since the text is needed for errors only. */
+interface Step {
+  readonly outer: Step | undefined
+  readonly key: string | number
+}
+
 export function interpret(struct: StructShape): StructCode {
   return {
-    write: (view, bytes, at, value) => writeStruct(struct, view, bytes, at, value, ''),
-    read: (view, bytes, at) => readStruct(struct, view, bytes, at, ''),
+    write: (view, bytes, at, value) => writeStruct(struct, view, bytes, at, value, undefined),
+    read: (view, bytes, at) => readStruct(struct, view, bytes, at, undefined),
   }
 }
 
-function writeStruct(struct: StructShape, view: DataView, bytes: Uint8Array, at: number, value: unknown, path: string) {
-  checkObject(struct, value, path)
+function writeStruct(
+  struct: StructShape,
+  view: DataView,
+  bytes: Uint8Array,
+  at: number,
+  value: unknown,
+  outer: Step | undefined,
+): void {
+  if (!isObject(value)) throw notAnObject(struct, value, pathTo(outer))
   let end = at
   for (const { name, offset, type } of struct.fields) {
-    bytes.fill(0, end, at + offset)
+    while (end < at + offset) bytes[end++] = 0
+    writeAny(type, struct.little, view, bytes, at + offset, value[name], { outer, key: name })
     end = at + offset + type.size
-    writeAny(type, struct.little, view, bytes, at + offset, value[name], path + memberPath(name))
   }
-  bytes.fill(0, end, at + struct.size)
+  while (end < at + struct.size) bytes[end++] = 0
 }
 
 function writeAny(
-  { shape, size }: FieldType<unknown>,
+  { shape }: FieldType<unknown>,
   little: boolean,
   view: DataView,
   bytes: Uint8Array,
   at: number,
   value: unknown,
-  path: string,
+  step: Step,
 ): void {
   if (shape.kind === 'struct') {
-    writeStruct(shape, view, bytes, at, value, path)
+    writeStruct(shape, view, bytes, at, value, step)
   } else if (shape.kind === 'array') {
-    checkArray(value, shape.length, path)
-    for (let i = 0; i < shape.length; i++) {
-      writeAny(shape.element, little, view, bytes, at + i * (size / shape.length), value[i], `${path}[${i}]`)
+    const { element, length } = shape
+    if (!isArrayOf(length, value)) throw notAnArray(length, value, pathTo(step))
+    for (let i = 0; i < length; i++) {
+      writeAny(element, little, view, bytes, at + i * element.size, value[i], { outer: step, key: i })
     }
   } else if (!shape.write(view, bytes, at, value, little)) {
-    throw refused(shape, value, path)
+    throw refused(shape, value, pathTo(step))
   }
 }
 
-function readStruct(struct: StructShape, view: DataView, bytes: Uint8Array, at: number, path: string): unknown {
-  return Object.fromEntries(
-    struct.fields.map(({ name, offset, type }) => [
-      name,
-      readAny(type, struct.little, view, bytes, at + offset, path + memberPath(name)),
-    ]),
-  )
+function readStruct(
+  struct: StructShape,
+  view: DataView,
+  bytes: Uint8Array,
+  at: number,
+  outer: Step | undefined,
+): Record<string, unknown> {
+  const value: Record<string, unknown> = {}
+  for (const { name, offset, type } of struct.fields) {
+    const member = readAny(type, struct.little, view, bytes, at + offset, { outer, key: name })
+    if (name !== '__proto__') value[name] = member
+    else
+      Object.defineProperty(value, name, {
+        value: member,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      })
+  }
+  return value
 }
 
 function readAny(
@@ -65,30 +92,41 @@ function readAny(
   view: DataView,
   bytes: Uint8Array,
   at: number,
-  path: string,
+  step: Step,
 ): unknown {
-  if (shape.kind === 'struct') return readStruct(shape, view, bytes, at, path)
+  if (shape.kind === 'struct') return readStruct(shape, view, bytes, at, step)
   if (shape.kind === 'array') {
-    const step = size / shape.length
-    return Array.from({ length: shape.length }, (_, i) =>
-      readAny(shape.element, little, view, bytes, at + i * step, `${path}[${i}]`),
+    const { element, length } = shape
+    return Array.from({ length }, (_, i) =>
+      readAny(element, little, view, bytes, at + i * element.size, { outer: step, key: i }),
     )
   }
   const value = shape.read(view, bytes, at, little)
-  if (value === undefined) throw malformed(bytes, at, size, path)
+  if (value === undefined) throw malformed(bytes, at, size, pathTo(step))
   return value
 }
 
-export function checkObject(struct: StructShape, value: unknown, path: string): asserts value is Record<string, unknown> {
-  if (typeof value === 'object' && value !== null) return
-  const names = struct.fields.map((field) => field.name)
-  const shown = names.length > 8 ? `${names.slice(0, 8).join(', ')} and ${names.length - 8} more` : names.join(', ')
-  throw wrongType(spokenPath(path), `an object with the fields ${shown}`, value)
+function pathTo(step: Step | undefined): string {
+  if (step === undefined) return ''
+  return pathTo(step.outer) + (typeof step.key === 'number' ? `[${step.key}]` : memberPath(step.key))
 }
 
-export function checkArray(value: unknown, length: number, path: string): asserts value is ArrayLike<unknown> {
-  if (typeof value === 'object' && value !== null && (value as { length?: unknown }).length === length) return
-  throw wrongType(spokenPath(path), `an array of ${length} elements`, value)
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+export function isArrayOf(length: number, value: unknown): value is ArrayLike<unknown> {
+  return isObject(value) && value.length === length
+}
+
+export function notAnObject({ fields }: StructShape, value: unknown, path: string): Error {
+  const names = fields.slice(0, 8).map((field) => field.name)
+  if (fields.length > names.length) names.push(`and ${fields.length - names.length} more`)
+  return wrongType(spokenPath(path), `an object with the fields ${names.join(', ')}`, value)
+}
+
+export function notAnArray(length: number, value: unknown, path: string): Error {
+  return wrongType(spokenPath(path), `an array of ${length} elements`, value)
 }
 
 export function refused(leaf: Leaf, value: unknown, path: string): Error {

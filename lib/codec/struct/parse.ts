@@ -14,13 +14,18 @@ const spellings: [FieldType<unknown>, string][] = [
   [u16, 'u16|uint16_t|unsigned short|unsigned short int'],
   [i32, 'i32|int32_t|int|signed|signed int|pid_t'],
   [u32, 'u32|uint32_t|unsigned|unsigned int|uid_t|gid_t|mode_t'],
-  [i64, 'i64|int64_t|long|long int|signed long|long long|long long int|ssize_t|off_t|time_t|ptrdiff_t|intptr_t'],
+  [
+    i64,
+    'i64|int64_t|long|long int|signed long|long long|long long int|ssize_t|off_t|time_t|ptrdiff_t|intptr_t',
+  ],
   [u64, 'u64|uint64_t|unsigned long|unsigned long int|unsigned long long|size_t|uintptr_t'],
   [f32, 'f32|float'],
   [f64, 'f64|double'],
   [bool, 'bool|_Bool'],
 ]
-const types = new Map(spellings.flatMap(([type, words]) => words.split('|').map((word) => [word, type] as const)))
+const types = new Map(
+  spellings.flatMap(([type, words]) => words.split('|').map((word) => [word, type] as const)),
+)
 
 /**
  * Reads a struct from one line: `id:i32,px:f64,sym:char[8],raw:u8[16],pos:{x:f32,y:f32}[2]`.
@@ -118,7 +123,8 @@ class Parser {
     const word = this.#match(/[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*/y)?.replace(/\s+/g, ' ')
     if (this.#take('*')) this.#fail('a type that means something to another process, not a pointer,', at)
     const scalar = types.get(word ?? '')
-    if (scalar === undefined && word !== 'char') this.#fail('a type such as i32, double, char[8] or {...}', at)
+    if (scalar === undefined && word !== 'char')
+      this.#fail('a type such as i32, double, char[8] or {...}', at)
     const lengths = this.#lengths()
     // C's last dimension is the innermost: there text and bytes have their length.
     if (word === 'char') return arrays(chars(lengths.pop() ?? 1), lengths)
@@ -162,7 +168,8 @@ class Parser {
 
   #fail(expected: string, at: number): never {
     const rest = this.#text.slice(at)
-    const received = rest === '' ? 'the end' : JSON.stringify(rest.length > 20 ? `${rest.slice(0, 20)}...` : rest)
+    const received =
+      rest === '' ? 'the end' : JSON.stringify(rest.length > 20 ? `${rest.slice(0, 20)}...` : rest)
     throw new SyntaxError(`Expected ${expected} at column ${at + 1} of the struct, received ${received}`)
   }
 }

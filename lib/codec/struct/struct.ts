@@ -2,7 +2,15 @@
 import type { Codec } from '../codec.js'
 import { outOfRange, wrongType } from '../expected.js'
 import { compile } from './compile.js'
-import { type FieldInput, type FieldOutput, type FieldType, isFieldType, isIdentifier, nativeLittle, type StructShape } from './field.js'
+import {
+  type FieldInput,
+  type FieldOutput,
+  type FieldType,
+  isFieldType,
+  isIdentifier,
+  nativeLittle,
+  type StructShape,
+} from './field.js'
 import { viewOf } from './view.js'
 
 /**
@@ -117,7 +125,8 @@ export function struct<F extends StructFields>(
       return size
     },
     decode(bytes: Uint8Array, offset: number, length: number): StructOutput<F> {
-      if (length !== size) throw new Error(`Expected a message of ${size} bytes for ${name}, received ${length} bytes`)
+      if (length !== size)
+        throw new Error(`Expected a message of ${size} bytes for ${name}, received ${length} bytes`)
       return read(viewOf(bytes), bytes, offset) as StructOutput<F>
     },
   })
@@ -163,12 +172,15 @@ function roundUp(value: number, multiple: number): number {
 function nameOf({ fields, packed, little }: Layout): string {
   const endian = little ? 'little' : 'big'
   const words = `struct${packed ? ' packed' : ''}${endian === nativeEndian ? '' : ` ${endian}`}`
-  const list = fields.map(({ name, type }) => `${isIdentifier(name) ? name : JSON.stringify(name)}:${type.name}`)
+  const list = fields.map(
+    ({ name, type }) => `${isIdentifier(name) ? name : JSON.stringify(name)}:${type.name}`,
+  )
   return `${words}{${list.join(',')}}`
 }
 
 function checkFields(fields: unknown): [string, FieldType<unknown>][] {
-  if (typeof fields !== 'object' || fields === null) throw wrongType('fields', 'an object of field types', fields)
+  if (typeof fields !== 'object' || fields === null)
+    throw wrongType('fields', 'an object of field types', fields)
   const prototype: unknown = Object.getPrototypeOf(fields)
   if (prototype !== Object.prototype && prototype !== null) {
     // `{ __proto__: i32 }` sets the prototype and would lose the field.
@@ -177,7 +189,8 @@ function checkFields(fields: unknown): [string, FieldType<unknown>][] {
   const entries = Object.entries(fields)
   if (entries.length === 0) throw wrongType('fields', 'at least one field', fields)
   for (const [name, type] of entries) {
-    if (name === '' || /^\d+$/.test(name)) throw wrongType('fields', 'names that are not numbers or empty', name)
+    if (name === '' || /^\d+$/.test(name))
+      throw wrongType('fields', 'names that are not numbers or empty', name)
     if (!isFieldType(type)) throw wrongType(`fields.${name}`, 'a field type such as i32 or chars(8)', type)
   }
   return entries
@@ -186,7 +199,8 @@ function checkFields(fields: unknown): [string, FieldType<unknown>][] {
 function checkOptions(options: StructOptions): Required<StructOptions> {
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options)
   for (const key of Object.keys(options)) {
-    if (key !== 'packed' && key !== 'endian') throw wrongType('options', 'only the options packed, endian', { [key]: undefined })
+    if (key !== 'packed' && key !== 'endian')
+      throw wrongType('options', 'only the options packed, endian', { [key]: undefined })
   }
   const { packed = false, endian = nativeEndian } = options
   if (typeof packed !== 'boolean') throw wrongType('packed', 'a boolean', packed)

@@ -1,0 +1,72 @@
+/** Arguments and options that several commands share. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { CommandError, exitCodes } from './failure.js'
+
+/** What `--codec` takes. */
+export const codecNames = ['raw', 'text', 'json', 'msgpack', 'cbor'] as const
+
+/** What an address may look like, for the help of commands that take one. */
+export const addressHelp = `posix:/name, sysv:0x1234, sysv:id=5 or sysv:/path?proj=1`
+
+/** Reads an integer of a range. */
+export function integer(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Expected an integer from ${min} to ${max}.`)
+  }
+}
+
+/** How many messages: 1 and more. */
+export const messageCount = integer(1, Number.MAX_SAFE_INTEGER)
+/** A wait, in milliseconds. */
+export const milliseconds = integer(0, 2_147_483_647)
+/** A System V type. */
+export const messageType = integer(1, Number.MAX_SAFE_INTEGER)
+
+/** Reads permission bits as chmod(1) writes them. */
+export function permissions(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8)
+  throw new InvalidArgumentError('Expected permission bits such as 600 or 0660.')
+}
+
+/** Adds `--codec` and `--struct`. */
+export function withFormat(command: Command, without: string): Command {
+  return command
+    .addOption(new Option('--codec <name>', `how messages are encoded; ${without}`).choices(codecNames))
+    .option(
+      '--struct <fields>',
+      "messages are C structs, such as 'id:i32,px:f64,sym:char[8]'; values are JSON",
+    )
+}
+
+/** Adds the options that choose among System V messages. */
+export function withSelection(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--type <n>', 'System V: only messages of this type')
+        .argParser(messageType)
+        .conflicts(['maxType', 'except']),
+    )
+    .addOption(
+      new Option('--max-type <n>', 'System V: the lowest type up to this first, no higher one')
+        .argParser(messageType)
+        .conflicts('except'),
+    )
+    .addOption(new Option('--except <n>', 'System V: any type but this').argParser(messageType))
+}
+
+/** Adds examples to a command's help. Each is a line of what it does and a line of command. */
+export function withExamples(command: Command, ...examples: [what: string, line: string][]): Command {
+  const lines = examples.map(([what, line]) => `  # ${what}\n  $ ${line}`)
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n\nExit codes are in: ipckit --help`)
+}
+
+/** Refuses addresses of queues that no other process could see. */
+export function checkAddress(address: string): void {
+  if (!address.startsWith('memory:')) return
+  throw new CommandError(
+    `Expected an address such as ${addressHelp}, received ${address}: memory: queues live inside one process`,
+    exitCodes.usage,
+  )
+}

@@ -1,0 +1,116 @@
+/** `ipckit send`: puts messages into a queue. */
+import { type Command, Option } from 'commander'
+import { type Codec, Queue, type Queue as QueueType } from '../index.js'
+import {
+  addressHelp,
+  checkAddress,
+  integer,
+  messageCount,
+  messageType,
+  milliseconds,
+  permissions,
+  withExamples,
+  withFormat,
+} from './arguments.js'
+import { type Format, type FormatOptions, formatOf } from './decode.js'
+import { complain } from './failure.js'
+import { messagesOf, sourceOf } from './input.js'
+import { printJson } from './output.js'
+import { isPosix } from './queues.js'
+
+interface Options extends FormatOptions, CreateOptions {
+  file?: string
+  lines?: boolean
+  priority?: number
+  type?: number
+  timeout?: number
+  json?: boolean
+}
+
+interface CreateOptions {
+  create?: boolean
+  capacity?: number
+  maxMessageBytes?: number
+  maxBytes?: number
+  mode?: number
+}
+
+/** Defines the command. */
+export function define(command: Command): void {
+  command
+    .argument('<address>', addressHelp)
+    .argument('[value...]', 'each is a message; - is standard input')
+    .option('--file <path>', 'send what the file holds, as one message')
+    .option('--lines', 'of the file or standard input, each line is a message')
+  withFormat(command, 'text unless given')
+    .addOption(
+      new Option('--priority <n>', 'POSIX: 0 to 32767, higher ones are received first')
+        .argParser(integer(0, 32_767))
+        .conflicts('type'),
+    )
+    .option('--type <n>', 'System V: 1 and more; 1 unless given', messageType)
+    .option('--timeout <ms>', 'how long to wait for room for a message; for ever unless given', milliseconds)
+    .option('--create', 'make the queue when there is none')
+    .option('--capacity <n>', 'with --create, POSIX: how many messages fit', messageCount)
+    .option('--max-message-bytes <n>', 'with --create, POSIX: the largest message', messageCount)
+    .option('--max-bytes <n>', 'with --create, System V: how many bytes fit', messageCount)
+    .option('--mode <mode>', 'with --create: who may use it, as in chmod; 600 unless given', permissions)
+    .option('--json', 'say how many were sent, as a JSON object')
+    .action(run)
+  withExamples(
+    command,
+    ['Send a text, and make the queue if there is none', 'ipckit send posix:/jobs hello --create'],
+    ['Send JSON with a priority', `ipckit send posix:/jobs '{"id":7}' --codec json --priority 3`],
+    [
+      'Send what a C program reads as a struct',
+      `ipckit send sysv:0x1234 '{"id":7,"px":1.5,"sym":"ACME"}' --struct 'id:i32,px:f64,sym:char[8]' --type 5`,
+    ],
+    ['Send each line as it comes', 'tail -f access.log | ipckit send posix:/lines - --lines'],
+    ['Send a number below zero', 'ipckit send posix:/jobs -- -5'],
+  )
+}
+
+async function run(address: string, values: string[], options: Options): Promise<void> {
+  checkAddress(address)
+  const { file, lines, priority, type, timeout, json } = options
+  const format = formatOf(options)
+  const source = sourceOf({ values, file, lines })
+  // All arguments are read before anything is made or sent; a stream may never end.
+  const messages =
+    'values' in source
+      ? source.values.map((value) => format.parse(value))
+      : parsed(messagesOf(source.stream(), source.lines), format)
+  const queue = await open(address, format.codec, options)
+  const putting = { priority, type, timeoutMs: timeout } as Parameters<typeof queue.put>[1]
+  let sent = 0
+  try {
+    for await (const message of messages) {
+      await queue.put(message, putting)
+      sent++
+    }
+  } catch (error) {
+    if (sent > 0)
+      complain(sent === 1 ? '1 message was sent before this:' : `${sent} messages were sent before this:`)
+    throw error
+  } finally {
+    await queue.close()
+  }
+  if (json) await printJson({ address: queue.address, sent })
+}
+
+async function* parsed(inputs: AsyncIterable<Buffer>, format: Format): AsyncGenerator<unknown> {
+  for await (const input of inputs) yield format.parse(input)
+}
+
+async function open(address: string, codec: Codec<unknown>, options: Options): Promise<QueueType<unknown>> {
+  const { create, capacity, maxMessageBytes, maxBytes, mode } = options
+  const access = isPosix(address) ? { access: 'write' } : {}
+  if (!create) return Queue.open(address, { codec, ...access })
+  const wishes = Object.entries({ capacity, maxMessageBytes, maxBytes, mode })
+  const given = Object.fromEntries(wishes.filter(([, value]) => value !== undefined))
+  // Only its id leads to a private queue.
+  if (address !== 'sysv:private') return Queue.openOrCreate(address, { codec, ...access, ...given })
+  const queue = await Queue.create(address, { codec, ...given })
+  complain(`Made ${queue.address}`)
+  return queue as QueueType<unknown>
+}
