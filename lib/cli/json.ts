@@ -2,7 +2,7 @@
 
 /**
  * The JSON text of a decoded value, on one line. What JSON lacks becomes text: a bigint beyond 2^53 its digits,
- * bytes their hex digits, NaN and the infinities their names.
+ * bytes their hex digits, NaN and the infinities their names, a Map its pairs.
  */
 export function jsonText(value: unknown): string {
   // `this` is the object that holds the property: toJSON of a Buffer has not spoilt it there.
@@ -21,7 +21,11 @@ function plain(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   if (value instanceof Date) return Number.isFinite(value.getTime()) ? value.toISOString() : String(value)
-  if (value instanceof Set || (ArrayBuffer.isView(value) && !(value instanceof DataView))) {
+  if (
+    value instanceof Set ||
+    value instanceof Map ||
+    (ArrayBuffer.isView(value) && !(value instanceof DataView))
+  ) {
     return Array.from(value as Iterable<unknown>)
   }
   return value
@@ -32,5 +36,10 @@ function plain(value: unknown): unknown {
  * written: parsing and printing them anew would round those beyond 2^53.
  */
 export function compact(text: string): string {
-  return text.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g, '$1')
+  let inString = false
+  // One small token after the other: a pattern for a whole string would overflow the stack on a long one.
+  return text.replace(/\\.|"|[ \t\r\n]+/gs, (token) => {
+    if (token === '"') inString = !inString
+    return inString || token === '"' ? token : ''
+  })
 }

@@ -17,8 +17,8 @@ export function define(command: Command): void {
       'after',
       `
 Prints what was removed. The messages in it are gone; ipckit recv --all takes them out first. Addresses are taken
-as they are: there are no wildcards. Processes that wait in a System V queue fail with EIDRM; those that have a
-POSIX queue open keep it, without its name.`,
+as they are: there are no wildcards. Whoever waits in the queue through ipckit fails with EIDRM; a C program that has
+a POSIX queue open goes on with it, but nobody finds it any more.`,
     )
   withExamples(
     command,

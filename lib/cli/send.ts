@@ -13,7 +13,7 @@ import {
   withFormat,
 } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
-import { complain } from './failure.js'
+import { CommandError, complain, exitCodes } from './failure.js'
 import { messagesOf, sourceOf } from './input.js'
 import { printJson } from './output.js'
 import { isPosix } from './queues.js'
@@ -103,14 +103,38 @@ async function* parsed(inputs: AsyncIterable<Buffer>, format: Format): AsyncGene
 }
 
 async function open(address: string, codec: Codec<unknown>, options: Options): Promise<QueueType<unknown>> {
-  const { create, capacity, maxMessageBytes, maxBytes, mode } = options
+  const wishes = wishesOf(address, options)
   const access = isPosix(address) ? { access: 'write' } : {}
-  if (!create) return Queue.open(address, { codec, ...access })
-  const wishes = Object.entries({ capacity, maxMessageBytes, maxBytes, mode })
-  const given = Object.fromEntries(wishes.filter(([, value]) => value !== undefined))
+  if (!options.create) return Queue.open(address, { codec, ...access })
   // Only its id leads to a private queue.
-  if (address !== 'sysv:private') return Queue.openOrCreate(address, { codec, ...access, ...given })
-  const queue = await Queue.create(address, { codec, ...given })
+  if (address !== 'sysv:private') return Queue.openOrCreate(address, { codec, ...access, ...wishes })
+  const queue = await Queue.create(address, { codec, ...wishes })
   complain(`Made ${queue.address}`)
   return queue as QueueType<unknown>
+}
+
+/** How a queue is to be made. */
+function wishesOf(address: string, options: Options): object {
+  const { create = false, capacity, maxMessageBytes, maxBytes, mode } = options
+  const [own, foreign] = isPosix(address)
+    ? [{ capacity, maxMessageBytes, mode }, { maxBytes }]
+    : [
+        { maxBytes, mode },
+        { capacity, maxMessageBytes },
+      ]
+  const given = (all: object) => Object.entries(all).filter(([, value]) => value !== undefined)
+  if (given(foreign).length > 0) {
+    const other = isPosix(address) ? 'System V' : 'POSIX'
+    throw new CommandError(`Expected ${optionsIn(foreign)} for ${other} queues only`, exitCodes.usage)
+  }
+  const wishes = given(own)
+  if (wishes.length > 0 && !create)
+    throw new CommandError(`Expected ${optionsIn(own)} with --create`, exitCodes.usage)
+  return Object.fromEntries(wishes)
+}
+
+/** `--capacity, --max-message-bytes` */
+function optionsIn(all: object): string {
+  const option = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  return Object.keys(all).map(option).join(', ')
 }

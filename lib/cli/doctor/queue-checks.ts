@@ -1,24 +1,57 @@
 /** What the doctor says of one queue. */
 import { IpcError, Queue, type QueueStat, raw } from '../../index.js'
+import type { SysvQueueStat } from '../../sysv/index.js'
 import { userName } from '../owner.js'
 import { isPosix, octal } from '../queues.js'
 import { byUse, type Check } from './check.js'
 
 const accesses = { read: 'receive', write: 'send' } as const
 
-/** Opens a queue in each way, and looks how full it is. */
+/** Looks how full a queue is, and what this user may do with it. */
 export async function queueChecks(address: string): Promise<Check[]> {
-  const checks: Check[] = []
-  const states: QueueStat[] = []
+  return isPosix(address) ? posixQueueChecks(address) : sysvQueueChecks(address)
+}
+
+/** A POSIX queue is opened for what it is used for. */
+async function posixQueueChecks(address: string): Promise<Check[]> {
+  const refusals: Check[] = []
+  let state: QueueStat | undefined
   for (const [access, what] of Object.entries(accesses)) {
-    const outcome = await tryOpen(address, isPosix(address) ? { access } : {})
-    if ('depth' in outcome) states.push(outcome)
-    else checks.push(refusal(address, isPosix(address) ? `may ${what}` : 'may be used', outcome))
-    // A System V queue is opened without saying what for.
-    if (!isPosix(address) || outcomeIsMissing(outcome)) break
+    const outcome = await tryOpen(address, { access })
+    if (!IpcError.is(outcome)) state = outcome
+    else if (outcome.code === 'ENOENT') return [refusal(address, 'exists', outcome)]
+    else refusals.push(refusal(address, `may ${what}`, outcome))
   }
-  const [state] = states
-  return state === undefined ? checks : [...stateChecks(address, state), ...checks]
+  return state === undefined ? refusals : [...stateChecks(address, state), ...refusals]
+}
+
+/** A System V queue is opened without saying what for: its mode tells what will be refused. */
+async function sysvQueueChecks(address: string): Promise<Check[]> {
+  const outcome = await tryOpen(address, {})
+  if (IpcError.is(outcome))
+    return [refusal(address, outcome.code === 'ENOENT' ? 'exists' : 'may be used', outcome)]
+  const state = outcome as SysvQueueStat
+  const bits = permissionsOf(state)
+  const wanted = [
+    { what: 'receive', bit: 0o4 },
+    { what: 'send', bit: 0o2 },
+  ]
+  const refusals = wanted
+    .filter(({ bit }) => (bits & bit) === 0)
+    .map(({ what }): Check => {
+      const remark = `its mode is ${octal(state.mode)}, and it belongs to ${userName(state.uid)}`
+      return { group: address, name: `may ${what}`, value: 'no (EACCES)', verdict: 'bad', remark }
+    })
+  return [...stateChecks(address, state), ...refusals]
+}
+
+/** What the kernel allows this process, as ipcperms() of ipc/util.c decides it. */
+function permissionsOf({ mode, uid, creatorUid, gid, creatorGid }: SysvQueueStat): number {
+  const user = process.geteuid?.()
+  if (user === 0) return 0o7
+  if (user === uid || user === creatorUid) return mode >> 6
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
+  return groups.includes(gid) || groups.includes(creatorGid) ? mode >> 3 : mode
 }
 
 async function tryOpen(address: string, options: object): Promise<QueueStat | IpcError> {
@@ -35,18 +68,8 @@ async function tryOpen(address: string, options: object): Promise<QueueStat | Ip
   }
 }
 
-function outcomeIsMissing(outcome: QueueStat | IpcError): boolean {
-  return IpcError.is(outcome) && outcome.code === 'ENOENT'
-}
-
 function refusal(group: string, name: string, { code, message }: IpcError): Check {
-  return {
-    group,
-    name: code === 'ENOENT' ? 'exists' : name,
-    value: `no (${code})`,
-    verdict: 'bad',
-    remark: message,
-  }
+  return { group, name, value: `no (${code})`, verdict: 'bad', remark: message }
 }
 
 function stateChecks(group: string, state: QueueStat): Check[] {
