@@ -8,6 +8,12 @@ export interface Native {
   /** Names the function that is told of events, four int32 for each: token, result, label low, label high. */
   startWaits(callback: (count: number) => void, events: Int32Array): void
   keepAlive(alive: 0 | 1): void
+  /** From now on, or no longer, a SIGINT or SIGTERM that somebody handles ends calls that block. */
+  watchTermination(on: 0 | 1): void
+  /** Blocks until there are events: how many are laid now, 0 when none came in time, or -EINTR. */
+  waitForEvents(milliseconds: number): number
+  /** Lets another thread have this CPU, if one wants it. */
+  yieldProcessor(): void
   cancelCall(token: number): void
 
   mqOpen(name: string, oflag: number, mode: number, capacity: number, messageBytes: number): number
@@ -21,7 +27,8 @@ export interface Native {
   mqWait(handle: number, toSend: 0 | 1, milliseconds: number): number
   mqArm(handle: number, token: number, toSend: 0 | 1): number
   mqNotify(handle: number, token: number): void
-  mqEndNotify(handle: number, token: number, cancel: 0 | 1): void
+  /** True when the kernel had taken the request back instead of answering. */
+  mqEndNotify(handle: number, token: number, cancel: 0 | 1): boolean | undefined
   /** From now on an unlinked queue fails with EIDRM, looked up a few times a second at most. */
   mqHeedRemoval(handle: number): void
   /** The number of a watch; events of the token say that {@link mqRemovals} has something to tell. */

@@ -1,4 +1,6 @@
 // Registration and per-environment state, nothing else.
+#include <sched.h>
+
 #include "node/args.h"
 #include "node/bindings.h"
 
@@ -38,6 +40,37 @@ napi_value keep_alive(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// watchTermination(on): from now on, or no longer, a SIGINT or SIGTERM that the host handles ends calls that block.
+/// Called again when the host may have installed other handlers since.
+napi_value watch_termination(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  std::optional<sys::termination_watch>& watch = given.self().termination;
+  if (given.integer(0) == 0) {
+    watch.reset();
+  } else if (watch) {
+    watch->renew();
+  } else {
+    watch.emplace();
+  }
+  return nullptr;
+}
+
+/// yieldProcessor(): lets another thread have this CPU, if one wants it: sched_yield(2)
+napi_value yield_processor(napi_env, napi_callback_info) {
+  ::sched_yield();
+  return nullptr;
+}
+
+/// waitForEvents(milliseconds): blocks until there are events, and lays them where startWaits was told: how many,
+/// 0 when none came in time, or -EINTR after a signal that ends waits
+napi_value wait_for_events(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  environment& self = given.self();
+  const size_t count = self.waits.wait(given.number(0));
+  if (count == 0 && self.is_interrupted()) return to_js(env, -EINTR);
+  return to_js(env, static_cast<int32_t>(count));
+}
+
 /// cancelCall(token): asks a call on a thread to end; its event still comes
 napi_value cancel_call(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
@@ -55,6 +88,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, *self, "useInbox", use_inbox);
   define(env, exports, *self, "startWaits", start_waits);
   define(env, exports, *self, "keepAlive", keep_alive);
+  define(env, exports, *self, "watchTermination", watch_termination);
+  define(env, exports, *self, "waitForEvents", wait_for_events);
+  define(env, exports, *self, "yieldProcessor", yield_processor);
   define(env, exports, *self, "cancelCall", cancel_call);
   define_posix_queue(env, exports, *self);
   define_sysv_queue(env, exports, *self);

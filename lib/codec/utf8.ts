@@ -11,13 +11,14 @@ import { isUtf8 } from 'node:buffer'
 interface BufferWorkers {
   utf8Write(this: Uint8Array, text: string, offset: number, length: number): number
   utf8Slice(this: Uint8Array, start: number, end: number): string
+  latin1Slice(this: Uint8Array, start: number, end: number): string
 }
-const { utf8Write, utf8Slice } = Buffer.prototype as unknown as BufferWorkers
+const { utf8Write, utf8Slice, latin1Slice } = Buffer.prototype as unknown as BufferWorkers
 
-// A loop in JavaScript beats the call into Buffer up to here (bench/codec.mjs, Node 20: writing 4 and 16
-// characters takes 11 and 45 ns against 80 and 90, reading 4 and 8 takes 40 and 60 against 80).
-const shortText = 20
-const shortBytes = 8
+// Loops in JavaScript beat the call into Buffer, of 75 ns or more, up to these lengths (bench/codec.mjs, Node 20).
+const shortWrite = 20
+const shortRead = 8
+const shortAscii = 16
 
 /** Writes short text whose characters are all from U+0001 to U+007F; gives the bytes written, or -1. */
 function writeShort(text: string, target: Uint8Array, offset: number): number {
@@ -37,7 +38,7 @@ function writeShort(text: string, target: Uint8Array, offset: number): number {
  */
 export function writeUtf8(text: string, target: Uint8Array, offset: number): number {
   const room = target.length - offset
-  if (text.length <= shortText && text.length <= room) {
+  if (text.length <= shortWrite && text.length <= room) {
     const written = writeShort(text, target, offset)
     if (written >= 0) return written
   }
@@ -55,14 +56,16 @@ export function writeUtf8(text: string, target: Uint8Array, offset: number): num
  */
 export function writeField(text: string, target: Uint8Array, offset: number, size: number): number {
   if (text.length > size) return -1
-  if (text.length <= shortText) {
+  if (text.length <= shortWrite) {
     const written = writeShort(text, target, offset)
     if (written >= 0) return written
   }
-  if (!isWellFormed(text) || text.includes('\0')) return -1
+  if (text.includes('\0')) return -1
   const written = utf8Write.call(target, text, offset, size)
   // utf8Write stops before the first character that does not fit, and none takes more than 4 bytes.
-  return written > size - 4 && Buffer.byteLength(text) !== written ? -1 : written
+  if (written > size - 4 && Buffer.byteLength(text) !== written) return -1
+  // As many bytes as characters are ASCII.
+  return written === text.length || isWellFormed(text) ? written : -1
 }
 
 /** Tells text without lone surrogates, the only text that UTF-8 can hold. */
@@ -73,7 +76,7 @@ export function isWellFormed(text: string): boolean {
 /** Reads UTF-8; gives undefined when the bytes are not. */
 export function readUtf8(bytes: Uint8Array, offset: number, length: number): string | undefined {
   const end = offset + length
-  if (length <= shortBytes) {
+  if (length <= shortRead) {
     let text = ''
     let i = offset
     for (; i < end; i++) {
@@ -86,5 +89,38 @@ export function readUtf8(bytes: Uint8Array, offset: number, length: number): str
   const text = utf8Slice.call(bytes, offset, end)
   // Malformed bytes come out as U+FFFD. A text that has one is rare enough to be looked at twice.
   if (text.includes('\ufffd') && !isUtf8(bytes.subarray(offset, end))) return undefined
+  return text
+}
+
+/** Reads a field of `size` bytes, over which `view` lies too, as C does: up to the first NUL. */
+export function readField(view: DataView, bytes: Uint8Array, at: number, size: number): string | undefined {
+  const limit = at + size
+  let end = at
+  let bits = 0
+  for (; end + 4 <= limit; end += 4) {
+    const word = view.getInt32(end, true)
+    // True when one of the four bytes is 0 (Lamport's test; Warren, Hacker's Delight, 6-1).
+    if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break
+    bits |= word
+  }
+  bits &= 0x80808080
+  for (; end < limit; end++) {
+    const byte = bytes[end] as number
+    if (byte === 0) break
+    bits |= byte & 0x80
+  }
+  if (bits !== 0) return readUtf8(bytes, at, end - at)
+  // All ASCII: nothing left to check.
+  return end - at <= shortAscii ? readShort(bytes, at, end) : latin1Slice.call(bytes, at, end)
+}
+
+function readShort(bytes: Uint8Array, start: number, end: number): string {
+  let text = ''
+  let i = start
+  for (; i + 4 <= end; i += 4) {
+    // biome-ignore format: one character each
+    text += String.fromCharCode(bytes[i] as number, bytes[i + 1] as number, bytes[i + 2] as number, bytes[i + 3] as number)
+  }
+  for (; i < end; i++) text += String.fromCharCode(bytes[i] as number)
   return text
 }

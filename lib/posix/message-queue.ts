@@ -91,7 +91,7 @@ export class MessageQueue {
   private constructor(name: string, how: How, options?: CreateOptions) {
     this.#transport = new PosixTransport(name, openQueue(name, how, options), false)
     this.#channel = new Channel(this.#transport)
-    this.#notification = new Notification(this.#transport.address, this.#transport.handle)
+    this.#notification = new Notification(this.#transport)
   }
 
   /**
@@ -246,12 +246,14 @@ export class MessageQueue {
   /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
   ref(): this {
     this.#channel.ref()
+    this.#notification.ref()
     return this
   }
 
   /** Lets the process end although this handle waits. */
   unref(): this {
     this.#channel.unref()
+    this.#notification.unref()
     return this
   }
 

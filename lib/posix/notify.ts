@@ -6,57 +6,106 @@ import { closedError, errnoOf, type SystemFailure, systemError } from '../errors
 import type { WaitOptions } from '../options.js'
 import { expect, forget, hold, letGo, newToken } from '../wait/engine.js'
 import { checkWait, Pending } from '../wait/pending.js'
+import type { PosixTransport } from './transport.js'
 
 /** The requests of one handle: at most one, as the kernel has it, for a whole queue. */
 export class Notification {
-  readonly #address: string
-  readonly #handle: number
+  /** Held on to while somebody waits, so that the queue is not closed when it is forgotten. */
+  readonly #transport: PosixTransport
   #pending: Pending<void> | undefined
   #token = 0
+  #keepsAlive = true
+  #holding = false
 
-  constructor(address: string, handle: number) {
-    this.#address = address
-    this.#handle = handle
+  constructor(transport: PosixTransport) {
+    this.#transport = transport
   }
 
   request(options: WaitOptions | undefined): Promise<void> {
     checkWait(options)
-    const token = newToken()
-    try {
-      native.mqNotify(this.#handle, token)
-    } catch (error) {
-      const { errno, syscall } = error as SystemFailure
-      const advice =
-        errno === -errnoOf.EBUSY
-          ? 'someone has asked for the next notice of this queue already, and the kernel keeps one request a queue; poll with receive() instead, or try again after the next message'
-          : undefined
-      throw systemError({ errno, syscall, resource: this.#address, action: 'be notified of', advice })
-    }
-    const pending = new Pending<void>(this.#address, 'be notified of', options, true, (_, reason) => {
+    const token = this.#ask()
+    const { address } = this.#transport
+    const pending = new Pending<void>(address, 'be notified of', options, this.#keepsAlive, (_, reason) => {
       this.#end(1)
       pending.reject(reason)
     })
-    this.#token = token
-    this.#pending = pending
-    hold()
-    expect(token, () => {
-      this.#end(0)
-      pending.resolve(undefined)
-    })
+    this.#await(pending, token)
     return pending.promise
+  }
+
+  ref(): void {
+    this.#keepsAlive = true
+    this.#pending?.ref()
+    this.#hold()
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    this.#pending?.unref()
+    this.#hold()
   }
 
   close(): void {
     const pending = this.#pending
     if (pending === undefined) return
     this.#end(1)
-    pending.reject(closedError(this.#address))
+    pending.reject(closedError(this.#transport.address))
   }
 
-  #end(cancel: 0 | 1): void {
-    native.mqEndNotify(this.#handle, this.#token, cancel)
+  /** Asks the kernel: the token of its answer. */
+  #ask(): number {
+    const token = newToken()
+    try {
+      native.mqNotify(this.#transport.handle, token)
+    } catch (error) {
+      const { errno, syscall } = error as SystemFailure
+      const advice =
+        errno === -errnoOf.EBUSY
+          ? 'someone has asked for the next notice of this queue already, and the kernel keeps one request a queue; poll with receive() instead, or try again after the next message'
+          : undefined
+      throw systemError({ errno, syscall, resource: this.#transport.address, action: 'be notified of', advice })
+    }
+    return token
+  }
+
+  #await(pending: Pending<void>, token: number): void {
+    this.#token = token
+    this.#pending = pending
+    this.#hold()
+    expect(token, () => {
+      if (this.#end(0)) this.#askAgain(pending)
+      else pending.resolve(undefined)
+    })
+  }
+
+  /** The kernel takes a request back when this process closes any handle on the queue, not only ours. */
+  #askAgain(pending: Pending<void>): void {
+    try {
+      this.#await(pending, this.#ask())
+      // A message that came in between tells nobody any more.
+      if (this.#transport.stat().depth === 0) return
+      this.#end(1)
+      pending.resolve(undefined)
+    } catch (error) {
+      if (this.#pending === pending) this.#end(1)
+      pending.reject(error)
+    }
+  }
+
+  /** True when the request had been taken back. */
+  #end(cancel: 0 | 1): boolean {
+    const takenBack = native.mqEndNotify(this.#transport.handle, this.#token, cancel)
     forget(this.#token)
-    letGo()
     this.#pending = undefined
+    this.#hold()
+    return takenBack === true
+  }
+
+  #hold(): void {
+    const wanted = this.#keepsAlive && this.#pending !== undefined
+    if (wanted === this.#holding) return
+    this.#holding = wanted
+    if (wanted) hold()
+    else letGo()
   }
 }

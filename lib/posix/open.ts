@@ -46,9 +46,9 @@ export function openQueue(name: string, how: How, options: CreateOptions = {}): 
   checkName('name', name)
   checkObject('options', options)
   checkKeys('options', options, how === 'open' ? ['access'] : ['access', 'capacity', 'maxMessageBytes', 'mode'])
-  const access = options.access ?? 'readwrite'
+  const { access = 'readwrite' } = options
+  if (!Object.hasOwn(accessFlags, access)) throw wrongType('access', "'readwrite', 'read' or 'write'", access)
   const flags = accessFlags[access]
-  if (flags === undefined) throw wrongType('access', "'readwrite', 'read' or 'write'", access)
   const wanted = how === 'open' ? undefined : sizes(options)
   const mode = options.mode === undefined ? 0o600 : checkMode(options.mode)
 

@@ -297,9 +297,9 @@ function outgoing(data: Uint8Array, options: TypeOption | undefined, known: read
 function select(options: TryReceiveOptions | undefined, known: readonly string[]): Selector {
   if (options === undefined) return anyMessage
   checkKeys('options', checkObject('options', options), known)
-  const { maxBytes, truncate } = options
+  const { maxBytes, truncate = false } = options
   const selector = selectorOf(options)
+  checkBoolean('truncate', truncate)
   if (maxBytes === undefined) return selector
-  checkInteger('maxBytes', maxBytes, 0, 2 ** 31 - 1)
-  return { ...selector, maxBytes, truncate: truncate !== undefined && checkBoolean('truncate', truncate) }
+  return { ...selector, maxBytes: checkInteger('maxBytes', maxBytes, 0, 2 ** 31 - 1), truncate }
 }

@@ -2,7 +2,7 @@
  * Finding and making System V message queues: msgget(2).
  */
 import { native } from '../binding.js'
-import { errnoOf, ExistsError, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import { errnoOf, ExistsError, type IpcError, NotFoundError, type SystemFailure, systemError } from '../errors.js'
 import { checkInteger, checkKeys, checkMode, checkObject, checkString, wrongType } from '../options.js'
 import { checkKey, formatKey, ftok, privateKey } from './key.js'
 import { limits } from './limits.js'
@@ -84,7 +84,7 @@ function anonymous(how: How, mode: number): Opened {
 
 function byKey(key: number, how: How, mode: number): Opened {
   const address = `sysv:${formatKey(key)}`
-  const open = (): Opened => ({ handle: attach(get(key, 0, address, 'open'), address), address, created: false })
+  const open = (): Opened => ({ handle: attach(getUsable(key, address), address), address, created: false })
   const create = (): Opened => {
     const id = get(key, ipcCreate | ipcExclusive | mode, address, 'create')
     return { handle: attach(id, address), address, created: true }
@@ -105,6 +105,16 @@ function byKey(key: number, how: How, mode: number): Opened {
       if (!(error instanceof ExistsError)) throw error
     }
   }
+}
+
+/** msgget(2) checks the permissions that it is asked for: to receive, or at least to send. */
+function getUsable(key: number, address: string): number {
+  try {
+    return get(key, 0o400, address, 'open')
+  } catch (error) {
+    if ((error as IpcError).code !== 'EACCES') throw error
+  }
+  return get(key, 0o200, address, 'open')
 }
 
 function get(key: number, flags: number, address: string, action: string): number {

@@ -54,6 +54,8 @@ const noErrorFlag = 0o10000
 
 /** What the addon takes for: no limit but the inbox. */
 const anySize = -1
+/** The type in front of each message in the inbox. */
+const headerBytes = 8
 
 /** A queue with priorities gives a message of priority p the type 32768 - p: the lowest type goes first. */
 const priorityBase = 32_768
@@ -121,13 +123,10 @@ export class SysvTransport implements Transport {
 
   selector(options: GetSelector | undefined): Selector {
     const { type, maxType: upTo, except } = options ?? {}
-    const given = [type, upTo, except].filter(value => value !== undefined)
-    if (this.#priorities) {
-      if (given.length === 0) return highestPriorityFirst
-      throw unsupported(this.address, 'selecting by type', 'the queue was opened with `priorities`, which are made of types')
-    }
-    if (given.length === 0) return anyMessage
-    return selectorOf({ type, maxType: upTo, except })
+    const plain = type === undefined && upTo === undefined && except === undefined
+    if (!this.#priorities) return plain ? anyMessage : selectorOf({ type, maxType: upTo, except })
+    if (plain) return highestPriorityFirst
+    throw unsupported(this.address, 'selecting by type', 'the queue was opened with `priorities`, which are made of types')
   }
 
   facts(label: number): MessageFacts {
@@ -160,7 +159,8 @@ export class SysvTransport implements Transport {
       const result = native.msgReceive(this.#handle, type, flags, max, maxBytes)
       if (result >= 0) return result
       if (result === -errnoOf.ENOMSG) return 0
-      if (result !== -errnoOf.E2BIG || maxBytes >= 0) throw this.#error(result, 'msgrcv', 'receive from', maxBytes)
+      const isLimit = maxBytes !== anySize && maxBytes <= box.bytes.length - headerBytes
+      if (result !== -errnoOf.E2BIG || isLimit) throw this.#error(result, 'msgrcv', 'receive from', maxBytes)
       // Longer than the inbox: it stays in the queue until the inbox has grown.
       box = inbox(box.bytes.length * 2)
     }
@@ -335,6 +335,8 @@ export class SysvTransport implements Transport {
     if (this.#closed) this.#detachWhenQuiet()
     else if (failed) this.#listener.arrival(question.selector, this.#error(result, 'msgrcv', 'receive from'))
     else if (!question.cancelled || question.again || result === 0) this.#listener.arrival(question.selector)
+    // A get that follows at once still finds it; after that it is for everyone again.
+    if (this.#taken.length > 0) setImmediate(() => this.#putBackTaken())
   }
 
   #keepTaken(taken: Taken): void {
@@ -350,9 +352,13 @@ export class SysvTransport implements Transport {
     return true
   }
 
-  /** It comes behind the others then; the kernel has no way to put it in front. */
-  #putBack(taken: Taken): void {
-    native.msgSend(this.#handle, new Uint8Array(0), 0, taken.type)
+  #putBackTaken(): void {
+    this.#taken = this.#taken.filter(taken => !this.#putBack(taken))
+  }
+
+  /** It comes behind the others then; the kernel has no way to put it in front. False when there is no room. */
+  #putBack(taken: Taken): boolean {
+    return native.msgSend(this.#handle, new Uint8Array(0), 0, taken.type) === 0
   }
 
   #detachWhenQuiet(): void {

@@ -3,13 +3,14 @@
  * event loop about 1 us: while messages follow each other closely, looking again for a moment is faster
  * than sleeping. An idle queue is never polled.
  */
+import { native } from '../binding.js'
 
-/** How long to poll before sleeping: about what a sleep and wake across CPUs cost. bench/ping-pong, 2026-11. */
-const budgetMs = 0.05
-/** A sleep shorter than this would have been found by polling, or nearly. */
-const shortSleepMs = 0.15
+/** How long to poll before sleeping: about what a sleep and wake across CPUs cost. bench/one-to-one, 2026-11. */
+const budgetMs = 0.2
+/** After a sleep shorter than this, most of which may have been waking up, polling is worth a try. */
+const shortSleepMs = 1
 /** After many polls in vain, as when both ends share a CPU, so many short sleeps pass before the next try. */
-const mostSkips = 1024
+const mostSkips = 16
 
 export class AdaptivePoll {
   #credit = false
@@ -23,9 +24,12 @@ export class AdaptivePoll {
     return this.#credit
   }
 
-  /** While polling: whether to go on. */
-  get within(): boolean {
-    return performance.now() - this.#since < budgetMs
+  /** While polling, when nothing was found: whether to look again in the next turn of the loop. */
+  goesOn(): boolean {
+    if (performance.now() - this.#since >= budgetMs) return false
+    // The other end may want this very CPU.
+    native.yieldProcessor()
+    return true
   }
 
   /** Polling found something. */

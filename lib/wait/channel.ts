@@ -9,7 +9,7 @@ import { closedError, timeoutError } from '../errors.js'
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 import { checkTimeout } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
-import { hold, letGo } from './engine.js'
+import { heedSignals, hold, letGo } from './engine.js'
 import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
 
@@ -77,7 +77,9 @@ export class Channel {
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {
     this.checkOpen()
     checkSyncWait(options)
-    if (!this.#sends.trySend(message)) this.#sends.sendSync(message, this.#countdown('send to', options))
+    if (this.#sends.trySend(message)) return
+    heedSignals()
+    this.#sends.sendSync(message, this.#countdown('send to', options))
   }
 
   /** What `take` made of up to `max` messages that match, or {@link nothing}. */
@@ -96,6 +98,7 @@ export class Channel {
     checkSyncWait(options)
     const received = this.#receives.tryReceive(selector, take, max)
     if (received !== nothing) return received
+    heedSignals()
     return this.#receives.receiveSync(selector, take, max, this.#countdown('receive from', options))
   }
 

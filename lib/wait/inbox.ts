@@ -3,7 +3,7 @@
  * Many messages come in one call; codecs read them in place, and nothing makes a Buffer per message.
  */
 import { native } from '../binding.js'
-import { joinLabel, splitLabel } from './label.js'
+import { highOf, joinLabel, lowOf } from './label.js'
 
 /** How many messages one call may bring. */
 export const inboxMessages = 256
@@ -37,7 +37,7 @@ export class Inbox {
   /** For transports without a kernel: lays a message where the addon would have laid it. */
   lay(message: number, offset: number, bytes: Uint8Array, label: number): void {
     this.bytes.set(bytes, offset)
-    this.#index.set([offset, bytes.length, ...splitLabel(label)], message * 4)
+    this.#index.set([offset, bytes.length, lowOf(label), highOf(label)], message * 4)
   }
 }
 

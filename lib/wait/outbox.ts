@@ -3,7 +3,7 @@
  * for every message, and batches of many.
  */
 import type { Outgoing, OutgoingBatch } from '../queue/transport.js'
-import { joinLabel, splitLabel } from './label.js'
+import { highOf, joinLabel, lowOf } from './label.js'
 
 /** Writes a value from `offset` on: the number of bytes, or the negative of the bytes that are needed. */
 export type Write<V> = (value: V, target: Uint8Array, offset: number) => number
@@ -14,7 +14,7 @@ const headerBytes = 8
 const defaultBytes = 64 * 1024
 
 /** Memory that a rare large message needed is not kept for the next. */
-const mostKeptBytes = 1024 * 1024
+const mostKeptBytes = 4 * 1024 * 1024
 
 let scratch: Uint8Array | undefined
 let writing = false
@@ -41,7 +41,7 @@ export function encodeOne<V>(write: Write<V>, value: V, label: number): Outgoing
 export function keep(message: Outgoing): OutgoingBatch {
   const bytes = new Uint8Array(headerBytes + message.length)
   bytes.set(message.bytes.subarray(0, message.length), headerBytes)
-  const index = Int32Array.of(headerBytes, message.length, ...splitLabel(message.label))
+  const index = Int32Array.of(headerBytes, message.length, lowOf(message.label), highOf(message.label))
   return { bytes, index, count: 1 }
 }
 
@@ -89,7 +89,8 @@ export class Batch implements OutgoingBatch {
     }
     this.index[this.count * 4] = offset
     this.index[this.count * 4 + 1] = length
-    this.index.set(splitLabel(label), this.count * 4 + 2)
+    this.index[this.count * 4 + 2] = lowOf(label)
+    this.index[this.count * 4 + 3] = highOf(label)
     this.count++
     this.#end = (offset + length + 7) & ~7
   }

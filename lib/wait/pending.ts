@@ -3,7 +3,7 @@
  * and listener are gone then.
  */
 import { IpcError, timeoutError } from '../errors.js'
-import { checkSignal, checkTimeout, type WaitOptions } from '../options.js'
+import { checkSignal, checkTimeout, maxTimeoutMs, type WaitOptions } from '../options.js'
 
 /** Checks the options of a call that may wait, and throws the reason of a signal that is aborted already. */
 export function checkWait(options: WaitOptions | undefined): void {
@@ -47,9 +47,6 @@ export class Pending<R> {
   /** Where the call was made; an error that comes later shows this place, not ours. */
   readonly #site: { stack?: string } = {}
   done = false
-  /** Why it failed, for a caller that blocks instead of awaiting. */
-  failure: { reason: unknown } | undefined
-  value: R | undefined
 
   /** `onEnd` is called when the time is up or the signal is aborted; it decides when the call ends. */
   constructor(
@@ -66,7 +63,9 @@ export class Pending<R> {
     Error.captureStackTrace(this.#site, new.target)
     const timeoutMs = options?.timeoutMs
     if (timeoutMs !== undefined) {
-      this.#timer = setTimeout(() => onEnd(this, timeoutError(resource, action, timeoutMs)), timeoutMs)
+      // Node's timers count whole milliseconds and come up to one early.
+      const delay = Math.min(Math.ceil(timeoutMs) + 1, maxTimeoutMs)
+      this.#timer = setTimeout(() => onEnd(this, timeoutError(resource, action, timeoutMs)), delay)
       if (!keepsAlive) this.#timer.unref()
     }
     const signal = options?.signal
@@ -79,7 +78,6 @@ export class Pending<R> {
 
   resolve(value: R): void {
     if (!this.#end()) return
-    this.value = value
     this.#resolve(value)
   }
 
@@ -90,14 +88,7 @@ export class Pending<R> {
       const frames = (this.#site.stack ?? '').split('\n').slice(1).join('\n')
       reason.stack = `${reason.name}: ${reason.message}\n${frames}`
     }
-    this.failure = { reason }
     this.#reject(reason)
-  }
-
-  /** For a caller that blocks the thread: the result when it is there, or the error thrown. */
-  get settled(): boolean {
-    if (this.failure !== undefined) throw this.failure.reason
-    return this.done
   }
 
   ref(): void {

@@ -6,6 +6,7 @@ import { copyError } from '../errors.js'
 import type { WaitOptions } from '../options.js'
 import type { Selector, Transport } from '../queue/transport.js'
 import { AdaptivePoll } from './adaptive-poll.js'
+import { waitForAnswers } from './engine.js'
 import { type Inbox, inbox, inboxMessages, startReading, stopReading } from './inbox.js'
 import { checkWait, Pending } from './pending.js'
 import { keyOf } from './selector.js'
@@ -41,8 +42,6 @@ export class ReceiveLine {
   readonly #poll = new AdaptivePoll()
   #waiters = 0
   #polling = false
-  /** How many calls block this thread now: they wait for messages themselves, and ask nobody. */
-  #blocking = 0
   #tidying = false
 
   constructor(transport: Transport, waitingChanged: () => void) {
@@ -84,24 +83,18 @@ export class ReceiveLine {
     return this.#enter(selector, take, max, options, keepsAlive).promise
   }
 
-  /** Blocks the thread until there is a message, for a caller who has tried; `timeLeft` throws when the time is up. */
+  /** Blocks the thread until there is a message, for a caller who has tried; `timeLeft` throws when time is up. */
   receiveSync<R>(selector: Selector, take: Take<R>, max: number, timeLeft: () => number): R {
-    this.#blocking++
-    const pending = this.#enter(selector, take, max, undefined, false)
-    pending.promise.catch(() => {})
-    try {
-      while (!pending.settled) {
-        this.#transport.blockToReceive(selector, timeLeft())
-        this.#serve()
-      }
-    } catch (error) {
-      this.#onEnd(pending as PendingReceive<unknown>, error)
-      throw error
-    } finally {
-      this.#blocking--
-      this.#waitWhereNobodyAsked()
+    const { address, capabilities } = this.#transport
+    for (;;) {
+      // Where a thread waits for older callers who want the same, its answer may be the message.
+      const asked = this.#groups.get(keyOf(selector))?.asked === true
+      if (asked && capabilities.blocking) waitForAnswers(address, 'receive from', timeLeft())
+      else this.#transport.blockToReceive(selector, timeLeft())
+      // Serves those who came first; while one of them wants the same, there is nothing for us.
+      const received = this.tryReceive(selector, take, max)
+      if (received !== nothing) return received
     }
-    return pending.value as R
   }
 
   onArrival(selector: Selector, error?: Error): void {
@@ -222,7 +215,7 @@ export class ReceiveLine {
 
   /** Begins a wait of a group: awake for a moment where that has paid, then asleep. */
   #wait(group: Group): void {
-    if (this.#polling || this.#blocking > 0) return
+    if (this.#polling) return
     if (this.#poll.begin()) {
       this.#polling = true
       setImmediate(this.#look)
@@ -235,7 +228,7 @@ export class ReceiveLine {
     const before = this.#waiters
     this.#serve()
     const found = this.#waiters < before
-    if (this.#waiters > 0 && !found && this.#poll.within) {
+    if (this.#waiters > 0 && !found && this.#poll.goesOn()) {
       setImmediate(this.#look)
       return
     }
@@ -246,14 +239,10 @@ export class ReceiveLine {
   }
 
   #waitAgain(): void {
-    this.#waitWhereNobodyAsked()
-    this.#tidy()
-  }
-
-  #waitWhereNobodyAsked(): void {
     for (const group of this.#groups.values()) {
       if (group.line.size > 0 && !group.asked) this.#wait(group)
     }
+    this.#tidy()
   }
 
   #ask(group: Group): void {

@@ -4,6 +4,7 @@
 import type { WaitOptions } from '../options.js'
 import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
 import { AdaptivePoll } from './adaptive-poll.js'
+import { waitForAnswers } from './engine.js'
 import { Batch, keep, messageAt } from './outbox.js'
 import { checkWait, Pending } from './pending.js'
 
@@ -26,8 +27,6 @@ export class SendLine {
   /** Whose message the transport was asked to send; cleared by the notice, or when it is taken back. */
   #asked: PendingSend<unknown> | undefined
   #polling = false
-  /** How many calls block this thread now: they wait for room themselves, and nobody else is asked. */
-  #blocking = 0
   #whenEmpty: (() => void) | undefined
 
   constructor(transport: Transport, waitingChanged: () => void) {
@@ -63,20 +62,20 @@ export class SendLine {
     return this.#enter(batch, sent, total => total, options, keepsAlive).promise
   }
 
-  /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when the time is up. */
+  /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when time is up. */
   sendSync(message: Outgoing, timeLeft: () => number): void {
-    this.#blocking++
-    const pending = this.#enter(keep(message), 0, () => undefined, undefined, false)
-    pending.promise.catch(() => {})
-    try {
-      while (!pending.settled) this.#blockOnce(timeLeft())
-    } catch (error) {
-      this.#onEnd(pending as PendingSend<unknown>, error)
-      throw error
-    } finally {
-      this.#blocking--
-      if (this.#line.size > 0) this.#wait()
-    }
+    do {
+      if (!this.#takeBack()) {
+        // A thread has the oldest message, and only its answer tells how that went.
+        waitForAnswers(this.#transport.address, 'send to', timeLeft())
+        continue
+      }
+      const older = this.#head()
+      const next = older === undefined ? message : messageAt(older.batch, older.sent)
+      const sent = this.#transport.blockToSend(next, timeLeft())
+      if (sent && older === undefined) return
+      if (sent && older !== undefined) this.#advance(older, 1)
+    } while (!this.trySend(message))
   }
 
   onRoom(sent: boolean, error?: Error): void {
@@ -161,7 +160,7 @@ export class SendLine {
 
   /** Begins a wait for room: awake for a moment where that has paid, then asleep. */
   #wait(): void {
-    if (this.#polling || this.#blocking > 0 || this.#asked !== undefined) return
+    if (this.#polling || this.#asked !== undefined) return
     if (this.#poll.begin()) {
       this.#polling = true
       setImmediate(this.#look)
@@ -175,7 +174,7 @@ export class SendLine {
     const sentBefore = before?.sent
     this.#pump()
     const head = this.#head()
-    if (head !== undefined && head === before && head.sent === sentBefore && this.#poll.within) {
+    if (head !== undefined && head === before && head.sent === sentBefore && this.#poll.goesOn()) {
       setImmediate(this.#look)
       return
     }
@@ -208,16 +207,6 @@ export class SendLine {
     if (!this.#transport.forgetToSend()) return false
     this.#asked = undefined
     return true
-  }
-
-  #blockOnce(milliseconds: number): void {
-    this.#takeBack()
-    // The oldest may be in the hands of a thread, which the kernel serves first; then it is the next one's turn.
-    const [first, second] = this.#line
-    const next = first === this.#asked ? second : first
-    if (next === undefined) return
-    if (this.#transport.blockToSend(messageAt(next.batch, next.sent), milliseconds)) this.#advance(next, 1)
-    this.#pump()
   }
 
   #advance(pending: PendingSend<unknown>, sent: number): void {

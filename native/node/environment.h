@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -60,6 +61,11 @@ struct environment {
   sys::fd removals;
   /// For blocking calls of this thread.
   sys::thread_alarm alarm;
+  /// Lives from a blocking call until the event loop turns (lib/wait/engine.ts).
+  std::optional<sys::termination_watch> termination;
+
+  /// Whether a signal came that is to end the blocking call which asks, and no other.
+  bool is_interrupted() { return termination && termination->take() != 0; }
   /// A message with its header, on its way to msgsnd(2).
   std::vector<char> scratch;
   // Last, so that it goes first: its threads use what is above.

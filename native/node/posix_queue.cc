@@ -98,14 +98,16 @@ napi_value mq_receive(napi_env env, napi_callback_info info) {
 /// -errno
 napi_value mq_wait(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
-  const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
+  environment& self = given.self();
+  sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   const short events = given.integer(1) != 0 ? POLLOUT : POLLIN;
   const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  const sys::termination_watch watch;
   for (;;) {
+    // A signal that came before this call, or too early to interrupt it, ends it too.
+    if (self.is_interrupted()) return to_js(env, -EINTR);
     const int result = queue->wait(events, until);
-    if (result != -EINTR || watch.signal() != 0) return to_js(env, result);
+    if (result != -EINTR) return to_js(env, result);
   }
 }
 
@@ -137,15 +139,20 @@ napi_value mq_notify(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// mqEndNotify(handle, token, cancel): forgets the request; `cancel` tells whether it still stands
+/// mqEndNotify(handle, token, cancel): forgets the request; `cancel` tells whether it still stands. True when the
+/// kernel had taken it back instead of answering.
 napi_value mq_end_notify(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   environment& self = given.self();
   const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue != nullptr && given.integer(2) != 0) (void)queue->cancel_notify();
   self.waits.polls.forget(given.integer(1));
-  self.notices.erase(given.integer(1));
-  return nullptr;
+  const auto notice = self.notices.find(given.integer(1));
+  if (notice == self.notices.end()) return nullptr;
+  napi_value taken_back = nullptr;
+  napi_get_boolean(env, sys::posix_queue::was_taken_back(notice->second), &taken_back);
+  self.notices.erase(notice);
+  return taken_back;
 }
 
 /// mqHeedRemoval(handle): from now on an unlinked queue fails with EIDRM

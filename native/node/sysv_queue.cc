@@ -48,8 +48,9 @@ napi_value msg_remove(napi_env env, napi_callback_info info) {
 /// last sender, last receiver, and the times of last send, receive and change
 napi_value msg_status(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  const sys::sysv_queue* queue = given.self().sysv_queues.find(given.integer(0));
+  sys::sysv_queue* queue = given.self().sysv_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgctl"});
+  if (const int stale = queue->check_identity(); stale != 0) return throw_failure(env, {-stale, "msgctl"});
   const sys::outcome<msqid_ds> status = queue->status();
   if (!status.ok()) return throw_failure(env, status.why());
   const msqid_ds& now = status.value();
@@ -135,7 +136,10 @@ constexpr size_t unlimited = SIZE_MAX;
 ssize_t receive_at(environment& self, sys::sysv_queue& queue, size_t offset, int index, size_t size,
                    sys::message_selector selector, int flags) {
   char* message = self.inbox.bytes.data + offset;
-  const size_t room = std::min(size, self.inbox.bytes.size - offset - header_bytes);
+  const size_t left = self.inbox.bytes.size - offset - header_bytes;
+  const size_t room = std::min(size, left);
+  // Only `size` may cut a message short; for want of memory it stays in the queue.
+  if (left < size) selector.flags &= ~MSG_NOERROR;
   const ssize_t length = queue.receive(message, room, selector, flags);
   if (length < 0) return length;
   long type = 0;
@@ -183,20 +187,23 @@ int block(environment& self, double milliseconds, Call call) {
   if (const sys::outcome<sys::nothing> attached = self.alarm.attach(); !attached.ok()) {
     return -attached.why().error;
   }
+  // A signal that came before this call ends it too.
+  if (self.is_interrupted()) return -EINTR;
   struct watching {
     sys::deadline until;
-    sys::termination_watch watch;
+    const environment& self;
   };
-  const watching context{sys::deadline::in_milliseconds(milliseconds), {}};
-  const sys::stop_condition over{[](const void* pointer) {
-                                   const auto* now = static_cast<const watching*>(pointer);
-                                   return now->watch.signal() != 0 || now->until.expired();
-                                 },
-                                 &context};
+  const watching context{sys::deadline::in_milliseconds(milliseconds), self};
+  const sys::stop_condition over{
+      [](const void* pointer) {
+        const auto* now = static_cast<const watching*>(pointer);
+        return now->until.expired() || (now->self.termination && now->self.termination->signal() != 0);
+      },
+      &context};
   self.alarm.start(context.until.remaining());
   const int result = call(over);
   self.alarm.stop();
-  return result == -EINTR && context.watch.signal() == 0 ? -ETIMEDOUT : result;
+  return result == -EINTR && !self.is_interrupted() ? -ETIMEDOUT : result;
 }
 
 /// msgWait(handle, type, flags, milliseconds): 1 ready; 2 when a message without text was taken, its type in

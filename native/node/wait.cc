@@ -1,6 +1,7 @@
 #include "node/wait.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace ipckit::node {
 
@@ -48,25 +49,37 @@ void wait_engine::call_js(napi_env env, napi_value callback, void* context, void
 }
 
 void wait_engine::deliver(napi_env env, napi_value callback) {
-  sink_.take(taken_);
   napi_value receiver;
   if (napi_get_undefined(env, &receiver) != napi_ok) return;
-  for (size_t done = 0; done < taken_.size();) {
-    const size_t count = std::min(room_, taken_.size() - done);
-    for (size_t index = 0; index < count; index++) {
-      const sys::event& event = taken_[done + index];
-      int32_t* entry = events_ + index * 4;
-      entry[0] = event.token;
-      entry[1] = event.result;
-      entry[2] = static_cast<int32_t>(static_cast<uint64_t>(event.taken));
-      entry[3] = static_cast<int32_t>(static_cast<uint64_t>(event.taken) >> 32);
-    }
-    done += count;
+  while (const size_t count = lay()) {
     napi_value argument;
     if (napi_create_uint32(env, static_cast<uint32_t>(count), &argument) != napi_ok) return;
     // The callback catches what it calls; a failure here is the loop ending, and the rest has no reader.
     if (napi_call_function(env, receiver, callback, 1, &argument, nullptr) != napi_ok) return;
   }
+}
+
+size_t wait_engine::wait(double milliseconds) {
+  if (laid_ == taken_.size()) sink_.wait(std::chrono::nanoseconds(static_cast<int64_t>(milliseconds * 1e6)));
+  return lay();
+}
+
+size_t wait_engine::lay() {
+  if (laid_ == taken_.size()) {
+    sink_.take(taken_);
+    laid_ = 0;
+  }
+  const size_t count = std::min(room_, taken_.size() - laid_);
+  for (size_t index = 0; index < count; index++) {
+    const sys::event& event = taken_[laid_ + index];
+    int32_t* entry = events_ + index * 4;
+    entry[0] = event.token;
+    entry[1] = event.result;
+    entry[2] = static_cast<int32_t>(static_cast<uint64_t>(event.taken));
+    entry[3] = static_cast<int32_t>(static_cast<uint64_t>(event.taken) >> 32);
+  }
+  laid_ += count;
+  return count;
 }
 
 }  // namespace ipckit::node

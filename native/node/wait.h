@@ -21,6 +21,9 @@ class wait_engine {
   /// `callback(count)` is called with the events laid in `events`, four int32 for each: token, result, and
   /// the two halves of the type of a message that was taken. Starts no thread.
   void start(Napi::Function callback, Napi::TypedArray events);
+  /// Blocks until there are events, at most so long, and lays them in `events`: how many. For a thread that blocks
+  /// while it has also asked; the callback is not called for them.
+  size_t wait(double milliseconds);
   /// Whether waiting keeps the process alive.
   void keep_alive(bool alive);
   void stop();
@@ -29,6 +32,8 @@ class wait_engine {
   static void call_js(napi_env env, napi_value callback, void* context, void* data);
   void wake();
   void deliver(napi_env env, napi_value callback);
+  /// Lays what is in the sink in `events`, as many as there is room for: how many.
+  size_t lay();
 
   Napi::Env env_;
   sys::event_sink sink_;
@@ -36,7 +41,9 @@ class wait_engine {
   Napi::ObjectReference keep_events_;
   int32_t* events_ = nullptr;
   size_t room_ = 0;
+  /// Out of the sink, from `laid_` on not yet in `events`.
   std::vector<sys::event> taken_;
+  size_t laid_ = 0;
 
  public:
   // After the sink that they use.

@@ -131,10 +131,11 @@ void blocking_calls::put_back(call& done, long taken) {
 
 void blocking_calls::run(worker& self) {
   std::unique_lock lock(mutex_);
-  const outcome<nothing> attached = self.alarm.attach();
   for (;;) {
     const bool woken = self.changed.wait_for(lock, rest, [&] { return self.busy || self.quit; });
     if (!woken || self.quit) break;
+    // Here, as it may fail now and work for the next call. Under the lock, as cancel() starts the alarm.
+    const outcome<nothing> attached = self.alarm.attach();
     lock.unlock();
     long taken = 0;
     // Without an alarm the call could not be ended again, and must not be begun.

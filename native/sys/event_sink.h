@@ -1,6 +1,8 @@
 // Where the waiting threads put what they saw, for the thread that runs JavaScript to take out.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <utility>
@@ -31,7 +33,9 @@ class event_sink {
       was_empty = events_.empty();
       events_.push_back(what);
     }
-    if (was_empty) wake_();
+    if (!was_empty) return;
+    changed_.notify_one();
+    wake_();
   }
 
   /// Takes out everything.
@@ -41,9 +45,16 @@ class event_sink {
     into.swap(events_);
   }
 
+  /// Blocks until there is something to take, at most so long.
+  void wait(std::chrono::nanoseconds longest) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, longest, [this] { return !events_.empty(); });
+  }
+
  private:
   std::function<void()> wake_;
   std::mutex mutex_;
+  std::condition_variable changed_;
   std::vector<event> events_;
 };
 

@@ -107,6 +107,11 @@ bool is_ours(const struct sigaction& action) {
 termination_watch::termination_watch() : main_thread_(::syscall(SYS_gettid) == ::getpid()) {
   if (!main_thread_) return;
   seen.store(0, std::memory_order_relaxed);
+  renew();
+}
+
+void termination_watch::renew() {
+  if (!main_thread_) return;
   for (int index = 0; index < watched_count; index++) {
     struct sigaction current {};
     if (::sigaction(watched[index], nullptr, &current) != 0 || is_ours(current)) continue;
@@ -131,5 +136,7 @@ termination_watch::~termination_watch() {
 }
 
 int termination_watch::signal() const { return main_thread_ ? seen.load(std::memory_order_relaxed) : 0; }
+
+int termination_watch::take() { return main_thread_ ? seen.exchange(0, std::memory_order_relaxed) : 0; }
 
 }  // namespace ipckit::sys

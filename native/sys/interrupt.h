@@ -42,8 +42,12 @@ class termination_watch {
   termination_watch(const termination_watch&) = delete;
   termination_watch& operator=(const termination_watch&) = delete;
 
+  /// Watches again where the host has installed a handler since.
+  void renew();
   /// The signal that came, or 0.
   int signal() const;
+  /// The same, and from now on none came.
+  int take();
 
  private:
   bool main_thread_;

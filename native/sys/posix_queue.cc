@@ -77,10 +77,14 @@ ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) {
   }
 }
 
-int posix_queue::wait(short events, const deadline& until) const {
+int posix_queue::wait(short events, const deadline& until) {
   pollfd polled{descriptor(), events, 0};
+  spin& before = events == POLLOUT ? to_send_ : to_receive_;
+  const int seen = before.run(0, [&] { return ::poll(&polled, 1, 0); });
+  if (seen != 0) return seen < 0 ? -errno : seen;
   const timespec left = until.remaining_timespec();
   const int ready = ::ppoll(&polled, 1, &left, nullptr);
+  before.woken();
   return ready < 0 ? -errno : ready;
 }
 
@@ -114,6 +118,12 @@ outcome<fd> posix_queue::notify() const {
   request.sigev_value.sival_ptr = const_cast<char*>(cookie);
   if (::syscall(SYS_mq_notify, descriptor(), &request) != 0) return last_failure("mq_notify");
   return socket;
+}
+
+bool posix_queue::was_taken_back(const fd& notice) {
+  // The kernel changes the last byte of the cookie: to 1 for a message, to 2 for the end of the request.
+  char cookie[32] = {};
+  return ::recv(notice.get(), cookie, sizeof cookie, 0) == sizeof cookie && cookie[sizeof cookie - 1] == 2;
 }
 
 outcome<nothing> posix_queue::cancel_notify() const {

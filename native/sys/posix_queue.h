@@ -11,6 +11,7 @@
 #include "sys/deadline.h"
 #include "sys/fd.h"
 #include "sys/outcome.h"
+#include "sys/spin.h"
 
 namespace ipckit::sys {
 
@@ -47,12 +48,15 @@ class posix_queue {
   ssize_t receive(void* buffer, size_t size, unsigned* priority);
 
   /// Blocks until one of `events` (poll(2)) holds: 1; 0 when the deadline has passed; -EINTR after a signal.
-  int wait(short events, const deadline& until) const;
+  int wait(short events, const deadline& until);
 
   outcome<posix_queue_status> status() const;
   /// Asks for one notice when a message arrives in the empty queue: mq_notify(3). The returned descriptor
   /// becomes readable then. Closing it does not take the request back; cancel_notify() does.
   outcome<fd> notify() const;
+  /// Whether the request whose descriptor this is was taken back instead of answered: the kernel does so when any
+  /// descriptor of the queue is closed by the process that asked.
+  static bool was_taken_back(const fd& notice);
   outcome<nothing> cancel_notify() const;
 
   int descriptor() const { return descriptor_.get(); }
@@ -67,6 +71,8 @@ class posix_queue {
 
   fd descriptor_;
   size_t message_bytes_ = 0;
+  spin to_send_;
+  spin to_receive_;
   bool heeds_removal_ = false;
   bool removed_ = false;
   coarse_timer looked_;

@@ -58,9 +58,12 @@ sysv_queue::identity sysv_queue::identify(const msqid_ds& status) {
 }
 
 // The time of change moves with IPC_SET too, which must not be taken for a new queue. A new queue has no
-// last send and no last receive from before its creation; and an IPC_SET changes what it sets.
+// last send and no last receive from before its creation; and an IPC_SET changes what it sets, or, when it sets
+// what was there already, leaves a queue that the key still leads to. (A new queue of that key, with that id and
+// alike in all, would be taken for the old one; who opens the key anew gets it too.)
 bool sysv_queue::is_same_queue(const identity& now) const {
   const identity& then = identity_;
+  if ((has_sent_ && now.sent == 0) || (has_received_ && now.received == 0)) return false;
   if (now.key != then.key || now.creator != then.creator || now.creator_group != then.creator_group) return false;
   if (now.sent < then.sent || now.received < then.received) return false;
   if (now.changed == then.changed) return true;
@@ -68,7 +71,7 @@ bool sysv_queue::is_same_queue(const identity& now) const {
                             (now.received != 0 && now.received < now.changed);
   const bool was_set = now.owner != then.owner || now.group != then.group || now.mode != then.mode ||
                        now.queue_bytes != then.queue_bytes;
-  return kept_history || was_set;
+  return kept_history || was_set || (now.key != IPC_PRIVATE && ::msgget(now.key, 0) == id_);
 }
 
 int sysv_queue::check_identity() {
@@ -90,6 +93,7 @@ int sysv_queue::send(const void* message, size_t length) {
   while (::msgsnd(id_, message, length, IPC_NOWAIT) != 0) {
     if (errno != EINTR) return -errno;
   }
+  has_sent_ = true;
   return 0;
 }
 
@@ -98,32 +102,45 @@ ssize_t sysv_queue::receive(void* message, size_t size, message_selector selecto
   for (;;) {
     const ssize_t length =
         ::msgrcv(id_, message, size, selector.type, selector.flags | flags | IPC_NOWAIT);
-    if (length >= 0) return length;
-    if (errno != EINTR) return -errno;
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return -errno;
+    // A copy is not received, as the kernel counts.
+    if ((flags & MSG_COPY) == 0) has_received_ = true;
+    return length;
   }
 }
 
 int sysv_queue::wait_to_receive(message_selector selector, const stop_condition& stop, long* taken) {
   if (const int stale = check_identity(); stale != 0) return stale;
   message_header header{};
-  for (;;) {
-    if (::msgrcv(id_, &header, 0, selector.type, selector.flags) >= 0) {
-      *taken = header.type;
-      return 0;
-    }
-    if (errno != EINTR || stop.holds()) return -errno;
-  }
+  const auto look = [&](int flags) {
+    if (::msgrcv(id_, &header, 0, selector.type, selector.flags | flags) < 0) return -errno;
+    *taken = header.type;
+    return 0;
+  };
+  int result = to_receive_.run(-ENOMSG, [&] { return look(IPC_NOWAIT); });
+  if (result != -ENOMSG) return result;
+  do {
+    result = look(0);
+  } while (result == -EINTR && !stop.holds());
+  to_receive_.woken();
+  return result;
 }
 
 int sysv_queue::wait_to_send(const void* message, size_t length, const stop_condition& stop) {
   if (const int stale = check_identity(); stale != 0) return stale;
-  for (;;) {
-    if (::msgsnd(id_, message, length, 0) == 0) return 0;
-    if (errno != EINTR || stop.holds()) return -errno;
-  }
+  const auto look = [&](int flags) { return ::msgsnd(id_, message, length, flags) == 0 ? 0 : -errno; };
+  int result = to_send_.run(-EAGAIN, [&] { return look(IPC_NOWAIT); });
+  if (result != -EAGAIN) return result;
+  do {
+    result = look(0);
+  } while (result == -EINTR && !stop.holds());
+  to_send_.woken();
+  return result;
 }
 
 outcome<nothing> sysv_queue::set(uid_t owner, gid_t group, mode_t mode, unsigned long queue_bytes) {
+  if (const int stale = check_identity(); stale != 0) return failure{-stale, "msgctl"};
   msqid_ds wanted{};
   wanted.msg_perm.uid = owner;
   wanted.msg_perm.gid = group;
@@ -135,6 +152,7 @@ outcome<nothing> sysv_queue::set(uid_t owner, gid_t group, mode_t mode, unsigned
 }
 
 outcome<nothing> sysv_queue::remove() {
+  if (const int stale = check_identity(); stale != 0) return failure{-stale, "msgctl"};
   if (control(id_, IPC_RMID, nullptr) != 0) return last_failure("msgctl");
   return nothing{};
 }

@@ -12,6 +12,7 @@
 
 #include "sys/coarse_timer.h"
 #include "sys/outcome.h"
+#include "sys/spin.h"
 
 namespace ipckit::sys {
 
@@ -66,6 +67,11 @@ class sysv_queue {
   /// Blocks until the message is in the queue: 0, or the negative errno; nothing was sent then.
   int wait_to_send(const void* message, size_t length, const stop_condition& stop);
 
+  /// 0, or -ESTALE when the id belongs to another queue by now. Looks only when the handle has rested: an
+  /// id comes round after four million others, which takes far longer than the rest that is tolerated.
+  /// Every call but status() begins with it.
+  int check_identity();
+
   outcome<msqid_ds> status() const;
   /// IPC_SET of msgctl(2): owner, group, mode and size limit, all four at once as the kernel takes them.
   outcome<nothing> set(uid_t owner, gid_t group, mode_t mode, unsigned long queue_bytes);
@@ -90,15 +96,16 @@ class sysv_queue {
 
   static identity identify(const msqid_ds& status);
   bool is_same_queue(const identity& now) const;
-  /// 0, or -ESTALE when the id belongs to another queue by now. Looks only when the handle has rested: an
-  /// id comes round after four million others, which takes far longer than the rest that is tolerated.
-  int check_identity();
-
   int id_ = -1;
   bool identified_ = false;
+  /// What this handle did itself; the queue remembers it.
+  bool has_sent_ = false;
+  bool has_received_ = false;
   bool recycled_ = false;
   identity identity_{};
   coarse_timer used_;
+  spin to_send_;
+  spin to_receive_;
 };
 
 outcome<sysv_queue_limits> sysv_queue_limits_now();

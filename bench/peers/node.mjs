@@ -1,0 +1,154 @@
+// One end of a measured queue, in Node; twin.c is the same in C.
+//
+//   node node.mjs ROLE BYTES NUMBER MODE ADDRESS [ADDRESS]
+//
+// Each line on the standard input is a number of messages, and starts a round. Answers on the standard output,
+// times in nanoseconds of CLOCK_MONOTONIC:
+//
+//   produce   START END   of sending; the messages carry the producer's NUMBER and count from 0
+//   consume   ready, then START END of receiving; every message is checked
+//   ping      P50 P99   of the round trips
+//   pong      ready, then 0 0
+//
+// MODE is how: sync (putSync, getSync), batch (putMany, getMany), async (await put, for await).
+import { createInterface } from 'node:readline'
+import { Queue, raw } from 'ipckit'
+
+const [role, bytes, number, mode, ...addresses] = process.argv.slice(2)
+const length = Number(bytes)
+/** Messages of one putMany and the most of one getMany: what the receiver's memory holds of either size. */
+const batchSize = length <= 1024 ? 256 : 31
+
+const nextOf = new Uint32Array(16)
+
+function numberMessage(message, producer, sequence) {
+  message.writeUInt32LE(sequence, 0)
+  message.writeUInt32LE(producer, 4)
+  message.writeUInt32LE(sequence, length - 4)
+  return message
+}
+
+function checkMessage(message) {
+  const sequence = message.readUInt32LE(0)
+  const producer = message.readUInt32LE(4)
+  const last = message.readUInt32LE(message.length - 4)
+  if (message.length !== length || sequence !== nextOf[producer] || last !== sequence) {
+    throw new Error(
+      `message ${sequence} of producer ${producer}, ${message.length} bytes, is not the one that was due`,
+    )
+  }
+  nextOf[producer]++
+}
+
+const now = () => process.hrtime.bigint()
+
+const producers = {
+  sync(queue, producer, count) {
+    const message = Buffer.alloc(length)
+    for (let sequence = 0; sequence < count; sequence++) {
+      queue.putSync(numberMessage(message, producer, sequence))
+    }
+  },
+  async batch(queue, producer, count) {
+    const messages = Array.from({ length: batchSize }, () => Buffer.alloc(length))
+    for (let first = 0; first < count; first += batchSize) {
+      const batch = first + batchSize <= count ? messages : messages.slice(0, count - first)
+      for (let at = 0; at < batch.length; at++) numberMessage(batch[at], producer, first + at)
+      await queue.putMany(batch)
+    }
+  },
+  async async(queue, producer, count) {
+    const message = Buffer.alloc(length)
+    for (let sequence = 0; sequence < count; sequence++) {
+      await queue.put(numberMessage(message, producer, sequence))
+    }
+  },
+}
+
+const consumers = {
+  sync(queue, count) {
+    for (let received = 0; received < count; received++) checkMessage(queue.getSync())
+  },
+  async batch(queue, count) {
+    for (let received = 0; received < count; ) {
+      const messages = await queue.getMany(Math.min(batchSize, count - received))
+      for (const message of messages) checkMessage(message)
+      received += messages.length
+    }
+  },
+  async async(queue, count) {
+    let received = 0
+    for await (const message of queue) {
+      checkMessage(message)
+      if (++received === count) break
+    }
+  },
+}
+
+const pingers = {
+  sync(there, back, times) {
+    const message = Buffer.alloc(length)
+    for (let sequence = 0; sequence < times.length; sequence++) {
+      numberMessage(message, 0, sequence)
+      const start = performance.now()
+      there.putSync(message)
+      const answer = back.getSync()
+      times[sequence] = performance.now() - start
+      checkMessage(answer)
+    }
+  },
+  async async(there, back, times) {
+    const message = Buffer.alloc(length)
+    for (let sequence = 0; sequence < times.length; sequence++) {
+      numberMessage(message, 0, sequence)
+      const start = performance.now()
+      await there.put(message)
+      const answer = await back.get()
+      times[sequence] = performance.now() - start
+      checkMessage(answer)
+    }
+  },
+}
+
+const pongers = {
+  sync(there, back, count) {
+    for (let sequence = 0; sequence < count; sequence++) back.putSync(there.getSync())
+  },
+  async async(there, back, count) {
+    for (let sequence = 0; sequence < count; sequence++) await back.put(await there.get())
+  },
+}
+
+const answer = (...values) => process.stdout.write(`${values.join(' ')}\n`)
+const nanoseconds = (milliseconds) => Math.round(milliseconds * 1e6)
+
+const roles = {
+  async produce(queue, count) {
+    const start = now()
+    await producers[mode](queue, Number(number), count)
+    answer(start, now())
+  },
+  async consume(queue, count) {
+    nextOf.fill(0)
+    answer('ready')
+    const start = now()
+    await consumers[mode](queue, count)
+    answer(start, now())
+  },
+  async ping(there, back, count) {
+    nextOf.fill(0)
+    const times = new Float64Array(count)
+    await pingers[mode](there, back, times)
+    times.sort()
+    answer(nanoseconds(times[Math.trunc(count / 2)]), nanoseconds(times[Math.trunc(count / 100) * 99]))
+  },
+  async pong(there, back, count) {
+    answer('ready')
+    await pongers[mode](there, back, count)
+    answer(0, 0)
+  },
+}
+
+const queues = await Promise.all(addresses.map((address) => Queue.open(address, { codec: raw() })))
+for await (const line of createInterface({ input: process.stdin })) await roles[role](...queues, Number(line))
+await Promise.all(queues.map((queue) => queue.close()))

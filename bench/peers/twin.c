@@ -1,0 +1,130 @@
+// The C twin of node.mjs: the same roles, the same messages, the same checks, and the plain blocking calls.
+//
+//   twin ROLE BYTES NUMBER ADDRESS [ADDRESS]
+//
+// Each line on the standard input is a number of messages, and starts a round; the answers are described in
+// node.mjs.
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "twin.h"
+
+enum { most_producers = 16 };
+
+static struct message message = {.type = 1};
+static uint32_t next_of[most_producers];
+
+void give_up(const char* what) {
+  fprintf(stderr, "twin: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static int64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void answer(const char* text) {
+  puts(text);
+  fflush(stdout);
+}
+
+static void answer_with(int64_t first, int64_t second) {
+  printf("%lld %lld\n", (long long)first, (long long)second);
+  fflush(stdout);
+}
+
+static void number_message(size_t length, uint32_t producer, uint32_t sequence) {
+  memcpy(message.bytes, &sequence, 4);
+  memcpy(message.bytes + 4, &producer, 4);
+  memcpy(message.bytes + length - 4, &sequence, 4);
+}
+
+static void check_message(size_t length, size_t expected) {
+  uint32_t sequence, producer, last;
+  memcpy(&sequence, message.bytes, 4);
+  memcpy(&producer, message.bytes + 4, 4);
+  memcpy(&last, message.bytes + length - 4, 4);
+  if (length == expected && producer < most_producers && sequence == next_of[producer] && last == sequence) {
+    next_of[producer]++;
+    return;
+  }
+  fprintf(stderr, "twin: message %u of producer %u, %zu bytes, is not the one that was due\n", sequence,
+          producer, length);
+  exit(1);
+}
+
+static void produce(int queue, size_t length, uint32_t producer, uint32_t count) {
+  const int64_t start = now();
+  for (uint32_t sequence = 0; sequence < count; sequence++) {
+    number_message(length, producer, sequence);
+    queue_send(queue, &message, length);
+  }
+  answer_with(start, now());
+}
+
+static void consume(int queue, size_t length, uint32_t count) {
+  memset(next_of, 0, sizeof next_of);
+  answer("ready");
+  const int64_t start = now();
+  for (uint32_t received = 0; received < count; received++) {
+    check_message(queue_receive(queue, &message), length);
+  }
+  answer_with(start, now());
+}
+
+static int by_size(const void* left, const void* right) {
+  const int64_t difference = *(const int64_t*)left - *(const int64_t*)right;
+  return difference < 0 ? -1 : difference > 0;
+}
+
+static void ping(int there, int back, size_t length, uint32_t count) {
+  int64_t* times = malloc(count * sizeof *times);
+  if (times == NULL) give_up("malloc");
+  memset(next_of, 0, sizeof next_of);
+  for (uint32_t sequence = 0; sequence < count; sequence++) {
+    number_message(length, 0, sequence);
+    const int64_t start = now();
+    queue_send(there, &message, length);
+    const size_t received = queue_receive(back, &message);
+    times[sequence] = now() - start;
+    check_message(received, length);
+  }
+  qsort(times, count, sizeof *times, by_size);
+  answer_with(times[count / 2], times[count / 100 * 99]);
+  free(times);
+}
+
+static void pong(int there, int back, uint32_t count) {
+  answer("ready");
+  for (uint32_t sequence = 0; sequence < count; sequence++) {
+    queue_send(back, &message, queue_receive(there, &message));
+  }
+  answer_with(0, 0);
+}
+
+int main(int count, char** values) {
+  if (count < 5) {
+    fprintf(stderr, "usage: twin ROLE BYTES NUMBER ADDRESS [ADDRESS]\n");
+    return 2;
+  }
+  const char* role = values[1];
+  const size_t length = strtoul(values[2], NULL, 10);
+  const uint32_t number = (uint32_t)strtoul(values[3], NULL, 10);
+  if (length < 12 || length > largest_message || number >= most_producers) return 2;
+  const int first = queue_open(values[4]);
+  const int second = count > 5 ? queue_open(values[5]) : first;
+  char line[32];
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    const uint32_t messages = (uint32_t)strtoul(line, NULL, 10);
+    if (strcmp(role, "produce") == 0) produce(first, length, number, messages);
+    if (strcmp(role, "consume") == 0) consume(first, length, messages);
+    if (strcmp(role, "ping") == 0) ping(first, second, length, messages);
+    if (strcmp(role, "pong") == 0) pong(first, second, messages);
+  }
+  return 0;
+}

@@ -1,0 +1,21 @@
+// What the loops of twin.c need of a kernel's queue; mq.c and msg.c offer it with the plain blocking calls.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { largest_message = 8192 };
+
+/// A message with room in front for the type that msgsnd(2) wants there.
+struct message {
+  long type;
+  char bytes[largest_message];
+};
+
+/// Opens the queue of that address, with the scheme cut off, or ends the program.
+int queue_open(const char* address);
+void queue_send(int queue, const struct message* message, size_t length);
+size_t queue_receive(int queue, struct message* message);
+
+/// Ends the program with what failed and why.
+_Noreturn void give_up(const char* what);

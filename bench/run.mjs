@@ -1,0 +1,80 @@
+// Runs the benchmarks that are named, or all, and ends with a table of what was measured against its bars.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { cpus, loadavg, release } from 'node:os'
+import { join } from 'node:path'
+import { help, names, optionsHelp } from './support/options.mjs'
+
+const benchmarks = {
+  'one-to-one': 'messages per second, one producer and one consumer, against C',
+  'ping-pong': 'round trip between two waiting processes, against C',
+  'many-to-one': 'messages per second, four producers and one consumer, against C',
+  codec: 'struct messages against json, through the codec alone',
+  idle: 'what 100 queues with 1,000 pending gets cost',
+  import: "what import 'ipckit' costs",
+}
+
+function usage() {
+  const list = Object.entries(benchmarks).map(([name, what]) => `  ${name.padEnd(14)}  ${what}`)
+  return ['usage: npm run bench -- [OPTION...] [NAME...]', ...list, optionsHelp].join('\n')
+}
+
+function limit(path) {
+  return readFileSync(`/proc/sys/${path}`, 'utf8').trim()
+}
+
+function describeMachine() {
+  const [{ model }] = cpus()
+  const load = loadavg().map((number) => number.toFixed(1))
+  return [
+    `${model}, ${cpus().length} CPUs, load ${load.join(' ')}`,
+    `Linux ${release()}, Node ${process.versions.node}, V8 ${process.versions.v8}`,
+    `POSIX queues: ${limit('fs/mqueue/msg_max')} messages of ${limit('fs/mqueue/msgsize_max')} B at most; System V queues: ${limit('kernel/msgmnb')} B`,
+  ].join('\n')
+}
+
+/** Runs one in a process of its own, so that none is measured with what another has compiled or collected. */
+function run(name) {
+  const options = process.argv.slice(2).filter((argument) => argument.startsWith('--'))
+  const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.mjs`), ...options], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const results = []
+  child.on('message', (result) => results.push({ name, ...result }))
+  return new Promise((resolve) => child.on('close', (code) => resolve({ name, failed: code !== 0, results })))
+}
+
+function summarise(runs) {
+  const rows = runs.flatMap(({ results }) => results).filter(({ verdict }) => verdict !== '')
+  const columns = rows.map(({ name, title, shown, limit: bar, verdict }) => [
+    name,
+    title,
+    shown,
+    bar,
+    verdict,
+  ])
+  const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...columns.map((row) => row[at].length)))
+  for (const row of columns) console.log(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  '))
+  const count = (verdict) => rows.filter((row) => row.verdict === verdict).length
+  console.log(`${count('PASS')} bars passed, ${count('FAIL')} missed`)
+}
+
+const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name))
+if (help || unknown.length > 0) {
+  console.log([...unknown.map((name) => `there is no benchmark ${name}`), usage()].join('\n'))
+  process.exit(help ? 0 : 2)
+}
+console.log(describeMachine())
+const runs = []
+for (const name of names.length > 0 ? names : Object.keys(benchmarks)) {
+  if (!existsSync(join(import.meta.dirname, `${name}.mjs`))) throw new Error(`bench/${name}.mjs is missing`)
+  console.log(`\n${name}: ${benchmarks[name]}`)
+  runs.push(await run(name))
+}
+console.log('\nsummary')
+summarise(runs)
+const failed = runs.filter((each) => each.failed)
+if (failed.length > 0) {
+  console.error(`failed: ${failed.map(({ name }) => name).join(', ')}`)
+  process.exitCode = 1
+}

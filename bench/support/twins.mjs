@@ -1,0 +1,30 @@
+// Compiles the C twins, which stand in peers/, into build-bench/.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, renameSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const bench = dirname(import.meta.dirname)
+const peers = join(bench, 'peers')
+const products = join(dirname(bench), 'build-bench')
+
+/** The source that knows the kernel's calls, by scheme. */
+const calls = { posix: 'mq.c', sysv: 'msg.c' }
+
+/** Compiles the twin of a scheme and returns the path of the program. */
+export function compileTwin(scheme) {
+  mkdirSync(products, { recursive: true })
+  const program = join(products, `twin-${scheme}`)
+  const fresh = `${program}.${process.pid}`
+  const sources = ['twin.c', calls[scheme]].map((name) => join(peers, name))
+  const gcc = spawnSync(
+    'gcc',
+    ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', fresh, ...sources, '-lrt'],
+    {
+      encoding: 'utf8',
+    },
+  )
+  if (gcc.status !== 0) throw new Error(`cannot compile the C twin: ${gcc.error?.message ?? gcc.stderr}`)
+  // Another run may be executing the old one.
+  renameSync(fresh, program)
+  return program
+}

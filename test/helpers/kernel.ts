@@ -1,0 +1,35 @@
+/** What the kernel allows here: its settings, and what this process may do. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { onTestFinished } from 'vitest'
+
+/**
+ * Whether the settings of IPC here are those of a namespace that scripts/isolated.mjs made for this run, which the
+ * tests may change; those of the machine they may not.
+ */
+export const ownNamespace = process.env['IPCKIT_ISOLATED'] === '1' && mayWrite('kernel/msgmnb')
+
+function mayWrite(setting: string): boolean {
+  try {
+    writeFileSync(`/proc/sys/${setting}`, readFileSync(`/proc/sys/${setting}`))
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function readSetting(setting: string): number {
+  return Number(readFileSync(`/proc/sys/${setting}`, 'utf8'))
+}
+
+/** Changes a setting, such as `kernel/msgmnb`, until the end of the test. */
+export function changeSetting(setting: string, value: number): void {
+  const before = readSetting(setting)
+  onTestFinished(() => writeFileSync(`/proc/sys/${setting}`, String(before)))
+  writeFileSync(`/proc/sys/${setting}`, String(value))
+}
+
+/** Whether this process has CAP_SYS_RESOURCE, for which most limits of message queues do not hold. */
+export const passesLimits = (() => {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  return ((BigInt(`0x${effective}`) >> 24n) & 1n) === 1n
+})()

@@ -1,0 +1,71 @@
+/** The list of POSIX message queues of this namespace. */
+import { list } from 'ipckit/posix'
+import { describe, expect, test } from 'vitest'
+import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
+import { nameOf, pattern, Queues } from './support.ts'
+
+const queues = new Queues()
+endAgents()
+
+describe('list', () => {
+  test('shows each queue with its bytes, owner and mode', async () => {
+    const queue = queues.create({ mode: 0o640 })
+    await queue.send(pattern(10))
+    await queue.send(pattern(32))
+    expect(list().find(({ address }) => address === queue.address)).toEqual({
+      name: nameOf(queue),
+      address: queue.address,
+      bytes: 42,
+      notifyPid: 0,
+      uid: process.geteuid?.(),
+      gid: process.getegid?.(),
+      mode: 0o640,
+    })
+  })
+
+  test('is sorted by name, and read anew each time', () => {
+    const before = list().length
+    const made = Array.from({ length: 5 }, () => queues.create())
+    const names = list().map(({ name }) => name)
+    expect(names).toEqual([...names].sort())
+    expect(names.length).toBe(before + 5)
+    for (const queue of made) queue.unlink()
+    expect(list().length).toBe(before)
+  })
+
+  test('shows names as they are', () => {
+    const queue = queues.create({}, `${queues.name()} ä漢🦊\n%`)
+    expect(list().some(({ name }) => name === nameOf(queue))).toBe(true)
+  })
+
+  test('shows who asked for a notice', async () => {
+    const queue = queues.create()
+    const notice = queue.notify()
+    expect(list().find(({ address }) => address === queue.address)?.notifyPid).toBe(process.pid)
+    await queue.send(pattern(5))
+    await notice
+  })
+
+  if (mayChangeUser) {
+    test('shows users the queues of others, without what they may not read', async () => {
+      const hidden = queues.create({ mode: 0o600 })
+      const shown = queues.create({ mode: 0o604 })
+      await shown.send(pattern(7))
+      const agent = await Agent.start({ uid: stranger })
+      const entries = (await agent.call('posix', 'list')) as ReturnType<typeof list>
+      expect(entries.find(({ address }) => address === hidden.address)).toEqual({
+        name: nameOf(hidden),
+        address: hidden.address,
+        uid: process.geteuid?.(),
+        gid: process.getegid?.(),
+        mode: 0o600,
+      })
+      expect(entries.find(({ address }) => address === shown.address)).toMatchObject({ bytes: 7 })
+    })
+  } else {
+    test('not root: shows a queue that its owner may not read without its bytes', () => {
+      const queue = queues.create({ mode: 0o200 })
+      expect(list().find(({ address }) => address === queue.address)?.bytes).toBeUndefined()
+    })
+  }
+})
