@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import type { Native } from './native.js'
 
 const require = createRequire(import.meta.url)
@@ -18,9 +18,8 @@ function isMusl(): boolean {
 
 function load(): Native {
   const target = `${process.platform}-${process.arch}${process.platform === 'linux' && isMusl() ? '-musl' : ''}`
-  const places = [`../prebuilds/${target}/ipckit.node`, '../build/Release/ipckit.node'].map(place =>
-    fileURLToPath(new URL(place, import.meta.url)),
-  )
+  const root = dirname(require.resolve('ipckit/package.json'))
+  const places = [join(root, 'prebuilds', target, 'ipckit.node'), join(root, 'build/Release/ipckit.node')]
   const tried: string[] = []
   for (const place of places) {
     if (!existsSync(place)) {

@@ -170,7 +170,10 @@ export function unsupported(resource: string, what: string, instead: string): Ip
 }
 
 export function closedError(resource: string): ClosedError {
-  return new ClosedError(`${resource} is closed: open it again to use it`, { code: 'ERR_IPC_CLOSED', resource })
+  return new ClosedError(`${resource} is closed: open it again to use it`, {
+    code: 'ERR_IPC_CLOSED',
+    resource,
+  })
 }
 
 export function timeoutError(resource: string, action: string, timeoutMs: number): TimeoutError {

@@ -2,15 +2,19 @@
  * Turns an address into a queue: the one place that knows all transports.
  */
 import type { Codec } from './codec/codec.js'
-import { MemoryTransport, type CreateOptions as MemoryCreateOptions } from './memory/transport.js'
+import { type CreateOptions as MemoryCreateOptions, MemoryTransport } from './memory/transport.js'
 import { checkBoolean, checkObject, wrongType } from './options.js'
-import { type CreateOptions as PosixCreateOptions, type OpenOptions as PosixOpenOptions, openQueue } from './posix/open.js'
+import {
+  openQueue,
+  type CreateOptions as PosixCreateOptions,
+  type OpenOptions as PosixOpenOptions,
+} from './posix/open.js'
 import { PosixTransport } from './posix/transport.js'
 import { parseAddress } from './queue/address.js'
 import type { Scheme, SchemeOf } from './queue/queue-options.js'
 import type { Transport } from './queue/transport.js'
 import { TypedQueue } from './queue/typed-queue.js'
-import { type CreateOptions as SysvCreateOptions, openTransport } from './sysv/open.js'
+import { openTransport, type CreateOptions as SysvCreateOptions } from './sysv/open.js'
 
 /** Options of opening a System V queue as a typed one. */
 export interface SysvOpenOptions {
@@ -92,7 +96,11 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     return Queue.#make(address, 'openOrCreate', options)
   }
 
-  static #make<T, S extends Scheme, I>(address: string, how: How, options: { codec: Codec<T, I> }): Queue<T, S, I> {
+  static #make<T, S extends Scheme, I>(
+    address: string,
+    how: How,
+    options: { codec: Codec<T, I> },
+  ): Queue<T, S, I> {
     const { codec, ...others } = checkObject('options', options) as { codec: Codec<T, I> }
     if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
       throw wrongType('codec', 'a codec such as json() or struct({...})', codec)

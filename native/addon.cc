@@ -40,8 +40,8 @@ napi_value keep_alive(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// watchTermination(on): from now on, or no longer, a SIGINT or SIGTERM that the host handles ends calls that block.
-/// Called again when the host may have installed other handlers since.
+/// watchTermination(on): from now on, or no longer, a SIGINT or SIGTERM that the host handles ends calls that
+/// block. Called again when the host may have installed other handlers since.
 napi_value watch_termination(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   std::optional<sys::termination_watch>& watch = given.self().termination;
@@ -61,8 +61,8 @@ napi_value yield_processor(napi_env, napi_callback_info) {
   return nullptr;
 }
 
-/// waitForEvents(milliseconds): blocks until there are events, and lays them where startWaits was told: how many,
-/// 0 when none came in time, or -EINTR after a signal that ends waits
+/// waitForEvents(milliseconds): blocks until there are events, and lays them where startWaits was told: how
+/// many, 0 when none came in time, or -EINTR after a signal that ends waits
 napi_value wait_for_events(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   environment& self = given.self();

@@ -65,7 +65,6 @@ step('installing packages (npm ci)', 'node_modules/.package-lock.json', ['packag
 compile('building the addon', 'build/Release/ipckit.node', ['native', 'binding.gyp'], () =>
   run(process.execPath, ['scripts/build-native.mjs'], { IPCKIT_WERROR: '1' }),
 )
-compile('compiling TypeScript', 'dist/index.js', ['lib', 'tsconfig.json'], () => {
-  rmSync('dist', { recursive: true, force: true })
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json', '--noEmitOnError'])
-})
+compile('compiling TypeScript', 'dist/index.js', ['lib', 'tsconfig.json', 'rolldown.config.mjs'], () =>
+  run(process.execPath, ['scripts/build.mjs']),
+)

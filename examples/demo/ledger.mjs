@@ -23,7 +23,7 @@ export function audit(queued, done) {
   return {
     queued: queued.length,
     done: seen.size,
-    missing: queued.filter(id => !seen.has(id)),
+    missing: queued.filter((id) => !seen.has(id)),
     twice: done.length - seen.size,
   }
 }

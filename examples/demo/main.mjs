@@ -63,18 +63,18 @@ class Site {
   }
 
   done(...which) {
-    return readIds(which.flatMap(language => this.#ledgers[language]))
+    return readIds(which.flatMap((language) => this.#ledgers[language]))
   }
 
   get row() {
     const { depth } = this.queue.stat()
     const queued = Math.max(this.queued.length, depth)
-    const done = languages.map(language => this.done(language).length)
+    const done = languages.map((language) => this.done(language).length)
     return [this.address, queued, depth, queued - depth, ...done, this.killed]
   }
 
   async stop() {
-    const ends = [...this.#workers.values()].map(worker => {
+    const ends = [...this.#workers.values()].map((worker) => {
       worker.kill('SIGTERM')
       return ended(worker)
     })
@@ -111,12 +111,12 @@ function isReady(worker) {
   return new Promise((resolve, reject) => {
     worker.stdout.on('data', resolve)
     worker.once('error', reject)
-    worker.once('exit', code => reject(new Error(`${worker.spawnargs.join(' ')} ended with ${code}`)))
+    worker.once('exit', (code) => reject(new Error(`${worker.spawnargs.join(' ')} ended with ${code}`)))
   })
 }
 
 function ended(child) {
-  return new Promise(resolve => {
+  return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) resolve()
     else child.once('exit', resolve)
   })
@@ -132,15 +132,22 @@ function peers(kind, nameOf) {
 }
 
 console.log('Building the C worker …')
-if (spawnSync('make', ['-s', '-C', 'interop/c'], { cwd: root, stdio: 'inherit' }).status !== 0) process.exit(1)
+if (spawnSync('make', ['-s', '-C', 'interop/c'], { cwd: root, stdio: 'inherit' }).status !== 0)
+  process.exit(1)
 
 const random = Math.floor(Math.random() * 0x7fffff00) + 1
 const sites = [
-  new Site(`posix:/ipckit-demo-${process.pid}`, peers('mq', address => ['--queue', address.slice('posix:'.length)])),
-  new Site(`sysv:0x${random.toString(16)}`, peers('msg', address => ['--key', address.slice('sysv:'.length)])),
+  new Site(
+    `posix:/ipckit-demo-${process.pid}`,
+    peers('mq', (address) => ['--queue', address.slice('posix:'.length)]),
+  ),
+  new Site(
+    `sysv:0x${random.toString(16)}`,
+    peers('msg', (address) => ['--key', address.slice('sysv:'.length)]),
+  ),
 ]
 const screen = new Screen()
-const rows = () => sites.map(site => site.row)
+const rows = () => sites.map((site) => site.row)
 let good = true
 
 process.once('SIGINT', () => process.exit(130))
@@ -149,19 +156,21 @@ process.once('exit', () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-console.log(`${producersPerQueue} producers and a Node, a C and a Python worker for each of two queues; workers that wait are killed with SIGKILL.\n`)
+console.log(
+  `${producersPerQueue} producers and a Node, a C and a Python worker for each of two queues; workers that wait are killed with SIGKILL.\n`,
+)
 try {
   for (const site of sites) await site.start()
 
-  for (let turn = 0; sites.some(site => site.producing); turn++) {
+  for (let turn = 0; sites.some((site) => site.producing); turn++) {
     const site = sites[turn % sites.length]
     if (site.producing) await site.killOne(languages[Math.floor(turn / 2) % languages.length])
     screen.show(rows())
     await sleep(100)
   }
   // A queue that stays empty for a moment, while its workers write their ledgers, is done.
-  while (sites.some(site => audit(site.queued, site.done(...languages)).missing.length > 0)) {
-    if (sites.every(site => site.queue.stat().depth === 0)) {
+  while (sites.some((site) => audit(site.queued, site.done(...languages)).missing.length > 0)) {
+    if (sites.every((site) => site.queue.stat().depth === 0)) {
       await sleep(500)
       break
     }
@@ -172,6 +181,6 @@ try {
 
   for (const site of sites) good = verdict(site.address, audit(site.queued, site.done(...languages))) && good
 } finally {
-  await Promise.allSettled(sites.map(site => site.stop()))
+  await Promise.allSettled(sites.map((site) => site.stop()))
 }
 process.exitCode = good ? 0 : 1

@@ -35,7 +35,7 @@ export class Screen {
 }
 
 function tableOf(rows) {
-  const table = new Table({ head: columns.map(name => pc.bold(name)), style: { head: [], border: [] } })
+  const table = new Table({ head: columns.map((name) => pc.bold(name)), style: { head: [], border: [] } })
   table.push(...rows)
   return table.toString()
 }
@@ -45,6 +45,8 @@ export function verdict(address, { queued, done, missing, twice }) {
   const good = missing.length === 0 && twice === 0
   const mark = good ? pc.green('✓') : pc.red('✗')
   const list = missing.length > 0 ? ` (${missing.slice(0, 10).join(', ')})` : ''
-  console.log(`${mark} ${address}: ${queued} queued, ${done} done, ${missing.length} missing${list}, ${twice} done twice`)
+  console.log(
+    `${mark} ${address}: ${queued} queued, ${done} done, ${missing.length} missing${list}, ${twice} done twice`,
+  )
   return good
 }

@@ -19,6 +19,7 @@ int main(void) {
   } answer;
   const int queue = msgget(ftok("/etc/passwd", 1), IPC_CREAT | 0600);
   while (msgrcv(queue, &request, sizeof request.text, 1, 0) != -1) {
+    request.text.name[31] = '\0';  // a name of 32 bytes comes without one
     const struct passwd* user = getpwnam(request.text.name);
     answer.type = request.text.pid;
     snprintf(answer.text, sizeof answer.text, "%s", user == NULL ? "no such user" : user->pw_dir);

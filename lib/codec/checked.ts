@@ -35,7 +35,14 @@ Object.defineProperty(SchemaError.prototype, 'name', {
 
 const maxShown = 10
 
-/** What the compiler shows when the inner codec cannot carry what the schema takes. */
+/**
+ * What the compiler shows when the inner codec cannot carry what the schema takes; there is never a value.
+ *
+ * @example
+ * ```ts
+ * checked(z.number(), text()) // does not compile: text carries strings
+ * ```
+ */
 export interface CannotCarry<I> {
   readonly 'this codec cannot carry the input of the schema': I
 }

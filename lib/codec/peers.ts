@@ -40,8 +40,8 @@ const plain = {
  *
  * @typeParam T - the type of the messages; your word for it, see {@link checked}.
  * @returns A codec; `encode` throws a `TypeError` for `undefined` and for typed arrays of more than one byte
- *   per element, a `RangeError` for a bigint beyond 64 bits, and an `Error` when a getter or `toJSON` of the value encodes MessagePack itself. `decode` throws
- *   an `Error` when the bytes are not one MessagePack value.
+ *   per element, a `RangeError` for a bigint beyond 64 bits, and an `Error` when a getter or `toJSON` of the
+ *   value encodes MessagePack itself. `decode` throws an `Error` when the bytes are not one MessagePack value.
  * @throws Error with code `ERR_MODULE_NOT_FOUND` when `msgpackr` is not installed.
  * @example
  * ```ts

@@ -118,8 +118,12 @@ function readShort(bytes: Uint8Array, start: number, end: number): string {
   let text = ''
   let i = start
   for (; i + 4 <= end; i += 4) {
-    // biome-ignore format: one character each
-    text += String.fromCharCode(bytes[i] as number, bytes[i + 1] as number, bytes[i + 2] as number, bytes[i + 3] as number)
+    text += String.fromCharCode(
+      bytes[i] as number,
+      bytes[i + 1] as number,
+      bytes[i + 2] as number,
+      bytes[i + 3] as number,
+    )
   }
   for (; i < end; i++) text += String.fromCharCode(bytes[i] as number)
   return text

@@ -64,7 +64,11 @@ export class MemoryTransport implements Transport {
   #wantsMessage = false
 
   constructor(name: string, how: How, options: CreateOptions = {}) {
-    checkKeys('options', checkObject('options', options), how === 'open' ? [] : ['capacity', 'maxMessageBytes'])
+    checkKeys(
+      'options',
+      checkObject('options', options),
+      how === 'open' ? [] : ['capacity', 'maxMessageBytes'],
+    )
     this.#name = name
     this.address = `memory:${name}`
     this.#store = find(this.address, name, how, options)
@@ -99,7 +103,7 @@ export class MemoryTransport implements Transport {
     let at = messages.length
     while (at > 0 && (messages[at - 1] as Stored).priority < label) at--
     messages.splice(at, 0, { bytes: bytes.slice(0, length), priority: label })
-    this.#tell(handle => handle.#tellArrival())
+    this.#tell((handle) => handle.#tellArrival())
     return true
   }
 
@@ -112,7 +116,7 @@ export class MemoryTransport implements Transport {
   receive(_selector: Selector, max: number): number {
     this.#checkThere('receive from')
     const { messages } = this.#store
-    const box = inbox(this.maxMessageBytes)
+    const box = inbox(messages[0]?.bytes.length)
     let offset = 0
     let count = 0
     for (; count < max && messages.length > 0; count++) {
@@ -122,7 +126,7 @@ export class MemoryTransport implements Transport {
       offset += bytes.length
       messages.shift()
     }
-    if (count > 0) this.#tell(handle => handle.#tellRoom())
+    if (count > 0) this.#tell((handle) => handle.#tellRoom())
     return count
   }
 
@@ -193,7 +197,7 @@ export class MemoryTransport implements Transport {
     this.#checkThere('remove')
     this.#store.removed = true
     stores.delete(this.#name)
-    this.#tell(handle => {
+    this.#tell((handle) => {
       handle.#tellArrival()
       handle.#tellRoom()
     })
@@ -227,7 +231,11 @@ export class MemoryTransport implements Transport {
   }
 
   #wouldBlock(): IpcError {
-    return unsupported(this.address, 'blocking the thread', 'the other end lives in the same thread; use put and get')
+    return unsupported(
+      this.address,
+      'blocking the thread',
+      'the other end lives in the same thread; use put and get',
+    )
   }
 }
 

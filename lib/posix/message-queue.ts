@@ -153,8 +153,8 @@ export class MessageQueue {
   /** Sends, and blocks the thread while the queue is full. Ctrl-C ends it with `EINTR`. */
   sendSync(data: Uint8Array, options?: SendSyncOptions): void {
     const message = outgoing(data, options, ['priority', 'timeoutMs'])
-    if (this.#nonblock) return this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
-    this.#channel.sendSync(message, options)
+    if (this.#nonblock) this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
+    else this.#channel.sendSync(message, options)
   }
 
   /**

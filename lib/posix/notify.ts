@@ -63,7 +63,13 @@ export class Notification {
         errno === -errnoOf.EBUSY
           ? 'someone has asked for the next notice of this queue already, and the kernel keeps one request a queue; poll with receive() instead, or try again after the next message'
           : undefined
-      throw systemError({ errno, syscall, resource: this.#transport.address, action: 'be notified of', advice })
+      throw systemError({
+        errno,
+        syscall,
+        resource: this.#transport.address,
+        action: 'be notified of',
+        advice,
+      })
     }
     return token
   }

@@ -3,7 +3,14 @@
  */
 import { constants } from 'node:fs'
 import { native } from '../binding.js'
-import { errnoOf, type IpcError, NotFoundError, ExistsError, type SystemFailure, systemError } from '../errors.js'
+import {
+  ExistsError,
+  errnoOf,
+  type IpcError,
+  NotFoundError,
+  type SystemFailure,
+  systemError,
+} from '../errors.js'
 import { checkInteger, checkKeys, checkMode, checkObject, wrongType } from '../options.js'
 import { accountedBytes, defaultCapacity, limits } from './limits.js'
 import { checkName } from './name.js'
@@ -45,7 +52,11 @@ const maxSize = 2 ** 31 - 1
 export function openQueue(name: string, how: How, options: CreateOptions = {}): number {
   checkName('name', name)
   checkObject('options', options)
-  checkKeys('options', options, how === 'open' ? ['access'] : ['access', 'capacity', 'maxMessageBytes', 'mode'])
+  checkKeys(
+    'options',
+    options,
+    how === 'open' ? ['access'] : ['access', 'capacity', 'maxMessageBytes', 'mode'],
+  )
   const { access = 'readwrite' } = options
   if (!Object.hasOwn(accessFlags, access)) throw wrongType('access', "'readwrite', 'read' or 'write'", access)
   const flags = accessFlags[access]
@@ -132,11 +143,22 @@ function open(name: string, flags: number, mode: number, capacity: number, messa
     const creating = capacity > 0
     const resource = `posix:${name}`
     const action = creating ? 'create' : 'open'
-    throw systemError({ errno, syscall, resource, action, advice: advise(errno, creating, capacity, messageBytes) })
+    throw systemError({
+      errno,
+      syscall,
+      resource,
+      action,
+      advice: advise(errno, creating, capacity, messageBytes),
+    })
   }
 }
 
-function advise(errno: number, creating: boolean, capacity: number, messageBytes: number): string | undefined {
+function advise(
+  errno: number,
+  creating: boolean,
+  capacity: number,
+  messageBytes: number,
+): string | undefined {
   const now = limits()
   switch (-errno) {
     case errnoOf.ENOENT:

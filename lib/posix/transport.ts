@@ -226,11 +226,21 @@ export class PosixTransport implements Transport {
   }
 
   #noTypes(what: string): IpcError {
-    return unsupported(this.address, what, 'POSIX queues have priorities and no types; use a sysv: address for types')
+    return unsupported(
+      this.address,
+      what,
+      'POSIX queues have priorities and no types; use a sysv: address for types',
+    )
   }
 
   #error(errno: number, syscall: string, action: string, length?: number): IpcError {
-    return systemError({ errno, syscall, action, resource: this.address, advice: this.#advise(errno, length) })
+    return systemError({
+      errno,
+      syscall,
+      action,
+      resource: this.address,
+      advice: this.#advise(errno, length),
+    })
   }
 
   #advise(errno: number, length?: number): string | undefined {

@@ -22,12 +22,19 @@ export interface PriorityOption {
 /** The type of a System V message; on a queue with `priorities`, its priority instead. */
 export type TypeOrPriority =
   | { /** 1 to 2^53 - 1, default 1. */ type?: number | undefined; priority?: undefined }
-  | { /** 0 to 32,767; the queue must have been opened with `priorities`. */ priority?: number | undefined; type?: undefined }
+  | {
+      /** 0 to 32,767; the queue must have been opened with `priorities`. */ priority?: number | undefined
+      type?: undefined
+    }
 
 /** Which System V messages are wanted: at most one of these. */
 export type TypeSelector =
   | { /** Messages of this type. */ type?: number | undefined; maxType?: undefined; except?: undefined }
-  | { /** The lowest type that is at most this. */ maxType?: number | undefined; type?: undefined; except?: undefined }
+  | {
+      /** The lowest type that is at most this. */ maxType?: number | undefined
+      type?: undefined
+      except?: undefined
+    }
   | { /** Any type but this. */ except?: number | undefined; type?: undefined; maxType?: undefined }
 
 /** What `tryPut` takes beside the value. */

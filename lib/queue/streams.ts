@@ -20,7 +20,10 @@ interface Sink<I, O> {
   putMany(values: Iterable<I>, options?: O & WaitOptions): Promise<number>
 }
 
-export function readableOf<T, O extends object>(queue: Source<T, O>, options?: ReadableOptions & O): Readable {
+export function readableOf<T, O extends object>(
+  queue: Source<T, O>,
+  options?: ReadableOptions & O,
+): Readable {
   const { highWaterMark = 1, ...getting } = options ?? ({} as ReadableOptions & O)
   const ending = new AbortController()
   const signal = endingSignal(ending, getting as WaitOptions)
@@ -29,15 +32,17 @@ export function readableOf<T, O extends object>(queue: Source<T, O>, options?: R
     highWaterMark,
     read() {
       queue.get({ ...getting, signal } as unknown as O & WaitOptions).then(
-        value => {
+        (value) => {
           // null is how a stream says that it ends.
           if (value === null) {
-            this.destroy(unsupported(queue.address, 'a stream of null values', 'use `for await`, or wrap the values'))
+            this.destroy(
+              unsupported(queue.address, 'a stream of null values', 'use `for await`, or wrap the values'),
+            )
           } else {
             this.push(value)
           }
         },
-        error => {
+        (error) => {
           if (error instanceof ClosedError) this.push(null)
           else this.destroy(error as Error)
         },
@@ -52,7 +57,8 @@ export function readableOf<T, O extends object>(queue: Source<T, O>, options?: R
 
 export function writableOf<I, O extends object>(queue: Sink<I, O>, options?: O): Writable {
   const ending = new AbortController()
-  const putting = { ...options, signal: endingSignal(ending, options as WaitOptions) } as unknown as O & WaitOptions
+  const putting = { ...options, signal: endingSignal(ending, options as WaitOptions) } as unknown as O &
+    WaitOptions
   return new Writable({
     objectMode: true,
     write(value: I, _encoding, callback) {

@@ -20,7 +20,15 @@ import type {
   TryPutOptions,
 } from './queue-options.js'
 import { type ReadableOptions, readableOf, writableOf } from './streams.js'
-import type { Capabilities, GetSelector, Outgoing, PutLabel, QueueStat, Selector, Transport } from './transport.js'
+import type {
+  Capabilities,
+  GetSelector,
+  Outgoing,
+  PutLabel,
+  QueueStat,
+  Selector,
+  Transport,
+} from './transport.js'
 
 const putting = ['priority', 'type']
 const getting = ['type', 'maxType', 'except']
@@ -185,7 +193,11 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     this.#channel.checkOpen()
     checkInteger('position', position, 0, 2 ** 31 - 1)
     if (this.#transport.peek === undefined) {
-      throw unsupported(this.address, 'peeking', 'the kernel offers no way to read a message without taking it')
+      throw unsupported(
+        this.address,
+        'peeking',
+        'the kernel offers no way to read a message without taking it',
+      )
     }
     if (!this.#transport.peek(position)) return undefined
     const box = inbox()
@@ -222,7 +234,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
           checkWait(options)
           const ready = this.#channel.tryReceive(selector, this.#takeResult, 1)
           if (ready !== nothing) return Promise.resolve(ready)
-          return this.#channel.receive(selector, this.#takeResult, 1, options).catch(error => {
+          return this.#channel.receive(selector, this.#takeResult, 1, options).catch((error) => {
             if (error instanceof ClosedError) return end
             throw error
           })
@@ -314,11 +326,14 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     try {
       length = this.#codec.encode(value, target, offset)
     } catch (cause) {
-      throw new IpcError(`Cannot encode the value as ${this.#codec.name} for ${this.address}: ${sayWhy(cause)}`, {
-        code: 'ERR_IPC_ENCODE',
-        resource: this.address,
-        cause,
-      })
+      throw new IpcError(
+        `Cannot encode the value as ${this.#codec.name} for ${this.address}: ${sayWhy(cause)}`,
+        {
+          code: 'ERR_IPC_ENCODE',
+          resource: this.address,
+          cause,
+        },
+      )
     }
     if (!Number.isInteger(length) || length > target.length - offset) {
       const wrote = `the codec ${this.#codec.name} says that it wrote ${length} bytes into ${target.length - offset}`

@@ -43,7 +43,8 @@ export function ftok(path: string, project: number): number {
     return native.ftok(path, project)
   } catch (error) {
     const { errno, syscall } = error as SystemFailure
-    const advice = errno === -errnoOf.ENOENT ? 'the file must exist, as the key is made of its inode' : undefined
+    const advice =
+      errno === -errnoOf.ENOENT ? 'the file must exist, as the key is made of its inode' : undefined
     throw systemError({ errno, syscall, resource: path, action: 'make a key of', advice })
   }
 }

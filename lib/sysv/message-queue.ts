@@ -20,7 +20,7 @@ import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
 import { type CreateOptions, type How, openTransport, type QueueName } from './open.js'
 import { checkType, selectorOf } from './selection.js'
-import { type SysvQueueStat, SysvTransport } from './transport.js'
+import type { SysvQueueStat, SysvTransport } from './transport.js'
 
 /** A message as bytes. */
 export interface Message {

@@ -2,7 +2,15 @@
  * Finding and making System V message queues: msgget(2).
  */
 import { native } from '../binding.js'
-import { errnoOf, ExistsError, type IpcError, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import {
+  ExistsError,
+  errnoOf,
+  type IpcError,
+  NotFoundError,
+  RemovedError,
+  type SystemFailure,
+  systemError,
+} from '../errors.js'
 import { checkInteger, checkKeys, checkMode, checkObject, checkString, wrongType } from '../options.js'
 import { checkKey, formatKey, ftok, privateKey } from './key.js'
 import { limits } from './limits.js'
@@ -43,7 +51,22 @@ export function openTransport(
   checkObject('options', options)
   checkKeys('options', options, how === 'open' ? [] : ['mode', 'maxBytes'])
   if (options.maxBytes !== undefined) checkInteger('maxBytes', options.maxBytes, 1, 2 ** 32 - 1)
-  const { handle, address, created } = find(name, how, options.mode === undefined ? 0o600 : checkMode(options.mode))
+  const mode = options.mode === undefined ? 0o600 : checkMode(options.mode)
+  for (;;) {
+    try {
+      return equip(find(name, how, mode), options, priorities)
+    } catch (error) {
+      // It was removed as soon as it was found.
+      if (how !== 'openOrCreate' || !(error instanceof RemovedError)) throw error
+    }
+  }
+}
+
+function equip(
+  { handle, address, created }: Opened,
+  options: CreateOptions,
+  priorities: boolean,
+): SysvTransport {
   const transport = new SysvTransport(address, handle, priorities)
   if (created && options.maxBytes !== undefined) {
     try {
@@ -72,12 +95,14 @@ function fileKey(name: { path: string; project: number }): number {
 
 function byId(id: number, how: How): Opened {
   checkInteger('id', id, 0, 2 ** 31 - 1)
-  if (how !== 'open') throw wrongType('name', 'a key, a path or `private`: ids are given by the kernel', { id })
+  if (how !== 'open')
+    throw wrongType('name', 'a key, a path or `private`: ids are given by the kernel', { id })
   return { handle: attach(id, `sysv:id=${id}`), address: `sysv:id=${id}`, created: false }
 }
 
 function anonymous(how: How, mode: number): Opened {
-  if (how === 'open') throw wrongType('name', 'the key or id of a queue: a private one can only be made', 'private')
+  if (how === 'open')
+    throw wrongType('name', 'the key or id of a queue: a private one can only be made', 'private')
   const id = get(privateKey, ipcCreate | mode, 'sysv:private', 'create')
   return { handle: attach(id, `sysv:id=${id}`), address: `sysv:id=${id}`, created: true }
 }
@@ -102,7 +127,7 @@ function byKey(key: number, how: How, mode: number): Opened {
     try {
       return create()
     } catch (error) {
-      if (!(error instanceof ExistsError)) throw error
+      if (!(error instanceof ExistsError) && !(error instanceof NotFoundError)) throw error
     }
   }
 }

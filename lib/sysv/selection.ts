@@ -15,7 +15,7 @@ export function checkType(value: unknown): number {
 /** The selector of msgrcv(2) for one of: this type, the lowest type up to this, any but this. */
 export function selectorOf(wish: GetSelector): Selector {
   const { type, maxType: upTo, except } = wish
-  if ([type, upTo, except].filter(value => value !== undefined).length > 1) {
+  if ([type, upTo, except].filter((value) => value !== undefined).length > 1) {
     throw wrongType('options', 'at most one of `type`, `maxType` and `except`', wish)
   }
   if (type !== undefined) return { type: checkType(type), except: false }
@@ -30,4 +30,3 @@ export function matches({ type: wanted, except }: Selector, type: number): boole
   if (wanted < 0) return type <= -wanted
   return except ? type !== wanted : type === wanted
 }
-

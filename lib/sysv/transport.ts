@@ -4,7 +4,7 @@
  * a zero-sized msgrcv(2), which leaves the message in the queue.
  */
 import { native } from '../binding.js'
-import { errnoOf, IpcError, RemovedError, type SystemFailure, systemError, unsupported } from '../errors.js'
+import { errnoOf, IpcError, type SystemFailure, unsupported } from '../errors.js'
 import { checkInteger } from '../options.js'
 import type {
   Capabilities,
@@ -22,6 +22,7 @@ import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
 import { anyMessage, keyOf } from '../wait/selector.js'
+import { type QueueFailure, queueError, tooLargeError } from './failure.js'
 import { limits } from './limits.js'
 import { checkType, matches, maxType, selectorOf } from './selection.js'
 
@@ -96,7 +97,7 @@ export class SysvTransport implements Transport {
     this.capabilities = {
       priorities,
       types: !priorities,
-        blocking: true,
+      blocking: true,
       peek: true,
     }
     closeWhenForgotten(this, () => native.msgDetach(handle))
@@ -110,7 +111,11 @@ export class SysvTransport implements Transport {
   label(options: PutLabel | undefined): number {
     if (this.#priorities) {
       if (options?.type !== undefined) {
-        throw unsupported(this.address, '`type`', 'the queue was opened with `priorities`, which are made of types')
+        throw unsupported(
+          this.address,
+          '`type`',
+          'the queue was opened with `priorities`, which are made of types',
+        )
       }
       if (options?.priority === undefined) return priorityBase
       return priorityBase - checkInteger('priority', options.priority, 0, maxPriority)
@@ -126,7 +131,11 @@ export class SysvTransport implements Transport {
     const plain = type === undefined && upTo === undefined && except === undefined
     if (!this.#priorities) return plain ? anyMessage : selectorOf({ type, maxType: upTo, except })
     if (plain) return highestPriorityFirst
-    throw unsupported(this.address, 'selecting by type', 'the queue was opened with `priorities`, which are made of types')
+    throw unsupported(
+      this.address,
+      'selecting by type',
+      'the queue was opened with `priorities`, which are made of types',
+    )
   }
 
   facts(label: number): MessageFacts {
@@ -219,7 +228,7 @@ export class SysvTransport implements Transport {
       native.msgSendCall(this.#handle, token, message.bytes, message.length, message.label),
     )
     this.#sendToken = token
-    expect(token, result => {
+    expect(token, (result) => {
       forget(token)
       this.#sendToken = undefined
       if (result === 0 || result === -errnoOf.ECANCELED) this.#listener.room(result === 0)
@@ -269,8 +278,39 @@ export class SysvTransport implements Transport {
       const { errno, syscall } = error as SystemFailure
       throw this.#error(errno, syscall, 'read the state of')
     }
-    const [id, key, depth, bytes, maxBytes, uid, gid, creatorUid, creatorGid, mode, lastSender, lastReceiver, sent, received, changed] =
-      out as unknown as [number, number, number, number, number, number, number, number, number, number, number, number, number, number, number]
+    const [
+      id,
+      key,
+      depth,
+      bytes,
+      maxBytes,
+      uid,
+      gid,
+      creatorUid,
+      creatorGid,
+      mode,
+      lastSender,
+      lastReceiver,
+      sent,
+      received,
+      changed,
+    ] = out as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+      number,
+    ]
     this.#queueBytes = maxBytes
     return {
       address: this.address,
@@ -323,7 +363,8 @@ export class SysvTransport implements Transport {
       native.msgRemove(this.#handle)
     } catch (error) {
       const { errno, syscall } = error as SystemFailure
-      const advice = errno === -errnoOf.EPERM ? 'only its owner, its creator and root may remove a queue' : undefined
+      const advice =
+        errno === -errnoOf.EPERM ? 'only its owner, its creator and root may remove a queue' : undefined
       throw this.#error(errno, syscall, 'remove', undefined, advice)
     }
   }
@@ -353,7 +394,7 @@ export class SysvTransport implements Transport {
   }
 
   #putBackTaken(): void {
-    this.#taken = this.#taken.filter(taken => !this.#putBack(taken))
+    this.#taken = this.#taken.filter((taken) => !this.#putBack(taken))
   }
 
   /** It comes behind the others then; the kernel has no way to put it in front. False when there is no room. */
@@ -400,43 +441,25 @@ export class SysvTransport implements Transport {
   }
 
   tooLarge(length: number): IpcError {
-    return systemError({
-      errno: errnoOf.EMSGSIZE,
-      syscall: 'msgsnd',
-      action: 'send to',
-      resource: this.address,
-      advice: `the message has ${length} bytes, and this queue takes at most ${this.maxMessageBytes}: the least of kernel.msgmax, ${this.#messageBytes}, and the queue's own size, ${this.#queueBytes}; raise them with sysctl -w kernel.msgmax=${length} and set({ maxBytes }), or send less`,
-    })
+    return tooLargeError(this.#failure(errnoOf.EMSGSIZE, 'msgsnd', 'send to', length), length)
   }
 
   #error(errno: number, syscall: string, action: string, length?: number, advice?: string): IpcError {
-    const resource = this.address
-    switch (-errno) {
-      case errnoOf.EINVAL:
-        // The kernel says EINVAL of a message over the limit, and of an id that is no more.
-        if (this.#exists()) {
-          if (length !== undefined && length > this.#messageBytes) return this.tooLarge(length)
-          break
-        }
-        return removed(resource, syscall, action)
-      case errnoOf.EIDRM:
-        return removed(resource, syscall, action)
-      case errnoOf.ESTALE:
-        return new RemovedError(
-          `Cannot ${action} ${resource}: the queue was removed, and its id belongs to another one by now; open it again`,
-          { code: 'ERR_IPC_RECYCLED', resource },
-        )
-      case errnoOf.E2BIG:
-        advice ??= `the next message is longer than the ${length} bytes of \`maxBytes\`; it stays in the queue. Ask for more, or pass \`truncate\` to lose its end`
-        break
-      case errnoOf.EACCES:
-        advice ??= "the queue's mode does not allow this user to do that; have its owner widen it with set({ mode })"
-        break
-      case errnoOf.EINTR:
-        advice ??= 'a signal that this process handles came while the thread was blocked'
-        break
+    return queueError(this.#failure(errno, syscall, action, length, advice))
+  }
+
+  #failure(errno: number, syscall: string, action: string, length?: number, advice?: string): QueueFailure {
+    return {
+      errno,
+      syscall,
+      action,
+      resource: this.address,
+      length,
+      advice,
+      messageBytes: this.#messageBytes,
+      queueBytes: this.#queueBytes,
+      exists: () => this.#exists(),
     }
-    return systemError({ errno, syscall, action, resource, advice })
   }
 
   #exists(): boolean {
@@ -447,10 +470,6 @@ export class SysvTransport implements Transport {
       return (error as SystemFailure).errno === -errnoOf.EACCES
     }
   }
-}
-
-function removed(resource: string, syscall: string, action: string): IpcError {
-  return systemError({ errno: errnoOf.EIDRM, syscall, action, resource, advice: 'the queue was removed' })
 }
 
 function dateOf(seconds: number): Date | undefined {

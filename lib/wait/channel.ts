@@ -9,7 +9,7 @@ import { closedError, timeoutError } from '../errors.js'
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 import { checkTimeout } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
-import { heedSignals, hold, letGo } from './engine.js'
+import { heeding, heedSignals, hold, letGo } from './engine.js'
 import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
 
@@ -77,6 +77,7 @@ export class Channel {
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {
     this.checkOpen()
     checkSyncWait(options)
+    if (!heeding()) heedSignals()
     if (this.#sends.trySend(message)) return
     heedSignals()
     this.#sends.sendSync(message, this.#countdown('send to', options))
@@ -96,6 +97,7 @@ export class Channel {
   receiveSync<R>(selector: Selector, take: Take<R>, max: number, options?: SyncWaitOptions): R {
     this.checkOpen()
     checkSyncWait(options)
+    if (!heeding()) heedSignals()
     const received = this.#receives.tryReceive(selector, take, max)
     if (received !== nothing) return received
     heedSignals()

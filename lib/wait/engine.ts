@@ -51,6 +51,14 @@ let watching = false
 let listeners = 0
 
 /**
+ * Whether signals are heeded already. A call that may block asks before it tries, so that a Ctrl-C that comes
+ * while a loop works off what lies in the queue ends the call that blocks after it.
+ */
+export function heeding(): boolean {
+  return watching
+}
+
+/**
  * Called before this thread may block. Ctrl-C then ends the call that blocks, or the next one: JavaScript that
  * never returns to the event loop hears of no signal otherwise.
  */

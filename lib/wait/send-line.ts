@@ -59,23 +59,31 @@ export class SendLine {
       release(batch)
       return Promise.resolve(sent)
     }
-    return this.#enter(batch, sent, total => total, options, keepsAlive).promise
+    return this.#enter(batch, sent, (total) => total, options, keepsAlive).promise
   }
 
   /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when time is up. */
-  sendSync(message: Outgoing, timeLeft: () => number): void {
-    do {
-      if (!this.#takeBack()) {
-        // A thread has the oldest message, and only its answer tells how that went.
-        waitForAnswers(this.#transport.address, 'send to', timeLeft())
-        continue
-      }
-      const older = this.#head()
-      const next = older === undefined ? message : messageAt(older.batch, older.sent)
-      const sent = this.#transport.blockToSend(next, timeLeft())
-      if (sent && older === undefined) return
-      if (sent && older !== undefined) this.#advance(older, 1)
-    } while (!this.trySend(message))
+  sendSync(outgoing: Outgoing, timeLeft: () => number): void {
+    let message = outgoing
+    try {
+      do {
+        if (!this.#takeBack()) {
+          // A thread has the oldest message, and only its answer tells how that went. Answers may run user code that
+          // encodes, into the memory where our message lies.
+          message = messageAt(keep(message), 0)
+          waitForAnswers(this.#transport.address, 'send to', timeLeft())
+          continue
+        }
+        const older = this.#head()
+        const next = older === undefined ? message : messageAt(older.batch, older.sent)
+        const sent = this.#transport.blockToSend(next, timeLeft())
+        if (sent && older === undefined) return
+        if (sent && older !== undefined) this.#advance(older, 1)
+      } while (!this.trySend(message))
+    } finally {
+      // Those who came first, and whose question was taken back, go on waiting when this call gives up.
+      if (this.#line.size > 0) this.#wait()
+    }
   }
 
   onRoom(sent: boolean, error?: Error): void {
@@ -104,7 +112,7 @@ export class SendLine {
   async close(reason: () => Error): Promise<void> {
     for (const pending of [...this.#line].reverse()) this.#onEnd(pending, reason())
     if (this.#line.size === 0) return
-    await new Promise<void>(resolve => {
+    await new Promise<void>((resolve) => {
       this.#whenEmpty = resolve
     })
   }
@@ -123,8 +131,12 @@ export class SendLine {
     options: WaitOptions | undefined,
     keepsAlive: boolean,
   ): PendingSend<R> {
-    const pending = new PendingSend<R>(this.#transport.address, 'send to', options, keepsAlive, (ending, reason) =>
-      this.#onEnd(ending as PendingSend<unknown>, reason),
+    const pending = new PendingSend<R>(
+      this.#transport.address,
+      'send to',
+      options,
+      keepsAlive,
+      (ending, reason) => this.#onEnd(ending as PendingSend<unknown>, reason),
     )
     pending.batch = batch
     pending.sent = sent

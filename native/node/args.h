@@ -76,8 +76,8 @@ inline void fill(napi_env env, napi_value array, std::initializer_list<double> n
   }
 }
 
-/// The body of the sendMany calls, whose arguments are (handle, bytes, index, from, count): passes each message
-/// to `send`, which returns 0 or -errno, until one is refused.
+/// The body of the sendMany calls, whose arguments are (handle, bytes, index, from, count): passes each
+/// message to `send`, which returns 0 or -errno, until one is refused.
 template <class Send>
 napi_value send_batch(napi_env env, const arguments<5>& given, Send send) {
   char* bytes = given.bytes(1).data();
@@ -93,7 +93,8 @@ napi_value send_batch(napi_env env, const arguments<5>& given, Send send) {
 }
 
 /// Makes a function of the addon known.
-inline void define(Napi::Env env, Napi::Object exports, environment& self, const char* name, napi_callback call) {
+inline void define(Napi::Env env, Napi::Object exports, environment& self, const char* name,
+                   napi_callback call) {
   napi_value function = nullptr;
   if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, &self, &function) != napi_ok) return;
   napi_set_named_property(env, exports, name, function);

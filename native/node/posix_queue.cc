@@ -48,9 +48,9 @@ napi_value mq_status(napi_env env, napi_callback_info info) {
   if (!status.ok()) return throw_failure(env, status.why());
   const sys::posix_queue_status& now = status.value();
   fill(env, given.raw(1),
-       {static_cast<double>(now.capacity), static_cast<double>(now.message_bytes), static_cast<double>(now.depth),
-        static_cast<double>(now.flags), static_cast<double>(now.owner), static_cast<double>(now.group),
-        static_cast<double>(now.mode), now.linked ? 1.0 : 0.0});
+       {static_cast<double>(now.capacity), static_cast<double>(now.message_bytes),
+        static_cast<double>(now.depth), static_cast<double>(now.flags), static_cast<double>(now.owner),
+        static_cast<double>(now.group), static_cast<double>(now.mode), now.linked ? 1.0 : 0.0});
   return nullptr;
 }
 
@@ -59,8 +59,11 @@ napi_value mq_send(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  return to_js(env, queue->send(given.bytes(1).data(), static_cast<size_t>(given.integer(2)),
-                                static_cast<unsigned>(given.integer(3))));
+  const std::span<char> bytes = given.bytes(1);
+  const size_t length = static_cast<size_t>(given.integer(2));
+  // A getter of the caller's may have taken the memory away since it was measured.
+  if (length > bytes.size()) return to_js(env, -EFAULT);
+  return to_js(env, queue->send(bytes.data(), length, static_cast<unsigned>(given.integer(3))));
 }
 
 /// mqSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none was
@@ -139,8 +142,8 @@ napi_value mq_notify(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// mqEndNotify(handle, token, cancel): forgets the request; `cancel` tells whether it still stands. True when the
-/// kernel had taken it back instead of answering.
+/// mqEndNotify(handle, token, cancel): forgets the request; `cancel` tells whether it still stands. True when
+/// the kernel had taken it back instead of answering.
 napi_value mq_end_notify(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   environment& self = given.self();
@@ -163,8 +166,8 @@ napi_value mq_heed_removal(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// mqWatchRemoval(handle, token): the number of a watch, or -errno; an event of the token says that mqRemovals
-/// has something to tell
+/// mqWatchRemoval(handle, token): the number of a watch, or -errno; an event of the token says that
+/// mqRemovals has something to tell
 napi_value mq_watch_removal(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
@@ -176,7 +179,8 @@ napi_value mq_watch_removal(napi_env env, napi_callback_info info) {
   }
   const int watch = queue->watch_removal(self.removals.get());
   if (watch < 0) return to_js(env, watch);
-  const sys::outcome<sys::nothing> armed = self.waits.polls.arm(given.integer(1), self.removals.get(), EPOLLIN);
+  const sys::outcome<sys::nothing> armed =
+      self.waits.polls.arm(given.integer(1), self.removals.get(), EPOLLIN);
   return to_js(env, armed.ok() ? watch : -armed.why().error);
 }
 
@@ -187,17 +191,20 @@ napi_value mq_unwatch_removal(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// mqRemovals(token, watches: Int32Array): how many watches have something to tell, and asks for the next event
+/// mqRemovals(token, watches: Int32Array): how many watches have something to tell, and asks for the next
+/// event
 napi_value mq_removals(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
   size_t room = 0;
   void* data = nullptr;
   napi_get_typedarray_info(env, given.raw(1), nullptr, &room, &data, nullptr, nullptr);
-  // Watches of files without a name in a folder: every event has the same size. What does not fit is read next.
+  // Watches of files without a name in a folder: every event has the same size. What does not fit is read
+  // next.
   std::vector<inotify_event> events(room);
   const ssize_t bytes = ::read(self.removals.get(), events.data(), room * sizeof(inotify_event));
-  const int32_t count = bytes < 0 ? 0 : static_cast<int32_t>(static_cast<size_t>(bytes) / sizeof(inotify_event));
+  const int32_t count =
+      bytes < 0 ? 0 : static_cast<int32_t>(static_cast<size_t>(bytes) / sizeof(inotify_event));
   for (int32_t index = 0; index < count; index++) static_cast<int32_t*>(data)[index] = events[index].wd;
   (void)self.waits.polls.arm(given.integer(0), self.removals.get(), EPOLLIN);
   return to_js(env, count);

@@ -112,8 +112,11 @@ napi_value msg_send(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   sys::sysv_queue* queue = self.sysv_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
+  const std::span<char> bytes = given.bytes(1);
   const size_t length = static_cast<size_t>(given.integer(2));
-  lay(self.scratch, given.whole(3), given.bytes(1).data(), length);
+  // A getter of the caller's may have taken the memory away since it was measured.
+  if (length > bytes.size()) return to_js(env, -EFAULT);
+  lay(self.scratch, given.whole(3), bytes.data(), length);
   return to_js(env, queue->send(self.scratch.data(), length));
 }
 
@@ -132,7 +135,8 @@ napi_value msg_send_many(napi_env env, napi_callback_info info) {
 
 constexpr size_t unlimited = SIZE_MAX;
 
-/// Receives at most `size` bytes into the inbox at `offset` and enters the message there as number `index`: its length, or -errno.
+/// Receives at most `size` bytes into the inbox at `offset` and enters the message there as number `index`:
+/// its length, or -errno.
 ssize_t receive_at(environment& self, sys::sysv_queue& queue, size_t offset, int index, size_t size,
                    sys::message_selector selector, int flags) {
   char* message = self.inbox.bytes.data + offset;
@@ -194,12 +198,12 @@ int block(environment& self, double milliseconds, Call call) {
     const environment& self;
   };
   const watching context{sys::deadline::in_milliseconds(milliseconds), self};
-  const sys::stop_condition over{
-      [](const void* pointer) {
-        const auto* now = static_cast<const watching*>(pointer);
-        return now->until.expired() || (now->self.termination && now->self.termination->signal() != 0);
-      },
-      &context};
+  const sys::stop_condition over{[](const void* pointer) {
+                                   const auto* now = static_cast<const watching*>(pointer);
+                                   return now->until.expired() ||
+                                          (now->self.termination && now->self.termination->signal() != 0);
+                                 },
+                                 &context};
   self.alarm.start(context.until.remaining());
   const int result = call(over);
   self.alarm.stop();
@@ -248,7 +252,8 @@ napi_value msg_call(napi_env env, napi_callback_info info) {
   const sys::sysv_queue* queue = self.sysv_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgrcv"});
   const sys::message_selector selector{given.whole(2), given.integer(3)};
-  const sys::outcome<sys::nothing> begun = self.waits.calls.wait_to_receive(given.integer(1), *queue, selector);
+  const sys::outcome<sys::nothing> begun =
+      self.waits.calls.wait_to_receive(given.integer(1), *queue, selector);
   return begun.ok() ? nullptr : throw_failure(env, begun.why());
 }
 

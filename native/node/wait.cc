@@ -19,7 +19,8 @@ void wait_engine::start(Napi::Function callback, Napi::TypedArray events) {
   keep_alive(false);
   // Cleanup hooks run newest first. Added after the function was made, this one runs before the function's
   // own: the threads are joined while it is still there to be called.
-  napi_add_env_cleanup_hook(env_, [](void* self) { static_cast<wait_engine*>(self)->stop(); }, this);
+  napi_add_env_cleanup_hook(
+      env_, [](void* self) { static_cast<wait_engine*>(self)->stop(); }, this);
 }
 
 void wait_engine::keep_alive(bool alive) {

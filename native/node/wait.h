@@ -21,8 +21,8 @@ class wait_engine {
   /// `callback(count)` is called with the events laid in `events`, four int32 for each: token, result, and
   /// the two halves of the type of a message that was taken. Starts no thread.
   void start(Napi::Function callback, Napi::TypedArray events);
-  /// Blocks until there are events, at most so long, and lays them in `events`: how many. For a thread that blocks
-  /// while it has also asked; the callback is not called for them.
+  /// Blocks until there are events, at most so long, and lays them in `events`: how many. For a thread that
+  /// blocks while it has also asked; the callback is not called for them.
   size_t wait(double milliseconds);
   /// Whether waiting keeps the process alive.
   void keep_alive(bool alive);

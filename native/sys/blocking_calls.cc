@@ -28,7 +28,8 @@ void* blocking_calls::entry(void* argument) {
   return nullptr;
 }
 
-outcome<nothing> blocking_calls::wait_to_receive(int token, const sysv_queue& queue, message_selector selector) {
+outcome<nothing> blocking_calls::wait_to_receive(int token, const sysv_queue& queue,
+                                                 message_selector selector) {
   return hand_over({token, queue, selector, {}});
 }
 

@@ -1,4 +1,5 @@
-// Tells cheaply whether some time has passed: what handles check now and then, they check by this. 5 ns a look.
+// Tells cheaply whether some time has passed: what handles check now and then, they check by this. 5 ns a
+// look.
 #pragma once
 
 #include <cstdint>

@@ -30,7 +30,9 @@ int alarm_signal() {
   return chosen;
 }
 
-timespec to_timespec(int64_t nanoseconds) { return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000}; }
+timespec to_timespec(int64_t nanoseconds) {
+  return {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+}
 
 }  // namespace
 
@@ -115,8 +117,8 @@ void termination_watch::renew() {
   for (int index = 0; index < watched_count; index++) {
     struct sigaction current {};
     if (::sigaction(watched[index], nullptr, &current) != 0 || is_ours(current)) continue;
-    const bool handled =
-        (current.sa_flags & SA_SIGINFO) != 0 || (current.sa_handler != SIG_DFL && current.sa_handler != SIG_IGN);
+    const bool handled = (current.sa_flags & SA_SIGINFO) != 0 ||
+                         (current.sa_handler != SIG_DFL && current.sa_handler != SIG_IGN);
     if (!handled) continue;
     previous[index] = current;
     struct sigaction ours = current;

@@ -27,8 +27,7 @@ outcome<posix_queue> posix_queue::open(const char* name, int oflag, mode_t mode,
   mq_attr wanted{};
   wanted.mq_maxmsg = capacity;
   wanted.mq_msgsize = message_bytes;
-  const int number =
-      ::mq_open(name, oflag | O_NONBLOCK | O_CLOEXEC, mode, capacity > 0 ? &wanted : nullptr);
+  const int number = ::mq_open(name, oflag | O_NONBLOCK | O_CLOEXEC, mode, capacity > 0 ? &wanted : nullptr);
   if (number < 0) return last_failure("mq_open");
   fd descriptor(number);
   if ((oflag & O_EXCL) != 0 && ::fchmod(number, mode) != 0) {
@@ -48,7 +47,7 @@ outcome<nothing> posix_queue::unlink(const char* name) {
 
 bool posix_queue::was_removed() {
   if (removed_ || !heeds_removal_ || !looked_.passed(look_every_ms)) return removed_;
-  struct stat file{};
+  struct stat file {};
   removed_ = ::fstat(descriptor(), &file) == 0 && file.st_nlink == 0;
   return removed_;
 }
@@ -91,7 +90,7 @@ int posix_queue::wait(short events, const deadline& until) {
 outcome<posix_queue_status> posix_queue::status() const {
   mq_attr attributes{};
   if (::mq_getattr(descriptor(), &attributes) != 0) return last_failure("mq_getattr");
-  struct stat file{};
+  struct stat file {};
   if (::fstat(descriptor(), &file) != 0) return last_failure("fstat");
   posix_queue_status status;
   status.flags = attributes.mq_flags;

@@ -33,13 +33,15 @@ class posix_queue {
 
   /// mq_open(3) with `oflag` as given, plus O_NONBLOCK and O_CLOEXEC. With O_EXCL the mode is made exact,
   /// whatever the umask. A capacity of 0 leaves both sizes to the kernel's defaults.
-  static outcome<posix_queue> open(const char* name, int oflag, mode_t mode, long capacity, long message_bytes);
+  static outcome<posix_queue> open(const char* name, int oflag, mode_t mode, long capacity,
+                                   long message_bytes);
   static outcome<nothing> unlink(const char* name);
 
-  /// From now on a queue that was unlinked is a failure, EIDRM: for sending, and for receiving once it is empty. The
-  /// kernel would let those who have it open go on with a queue that nobody else can find.
+  /// From now on a queue that was unlinked is a failure, EIDRM: for sending, and for receiving once it is
+  /// empty. The kernel would let those who have it open go on with a queue that nobody else can find.
   void heed_removal() { heeds_removal_ = true; }
-  /// A watch of `inotify` (inotify(7)) that tells when the queue may have been unlinked: its number, or -errno.
+  /// A watch of `inotify` (inotify(7)) that tells when the queue may have been unlinked: its number, or
+  /// -errno.
   int watch_removal(int inotify) const;
 
   /// 0, or the negative errno; EAGAIN when the queue is full.
@@ -54,8 +56,8 @@ class posix_queue {
   /// Asks for one notice when a message arrives in the empty queue: mq_notify(3). The returned descriptor
   /// becomes readable then. Closing it does not take the request back; cancel_notify() does.
   outcome<fd> notify() const;
-  /// Whether the request whose descriptor this is was taken back instead of answered: the kernel does so when any
-  /// descriptor of the queue is closed by the process that asked.
+  /// Whether the request whose descriptor this is was taken back instead of answered: the kernel does so when
+  /// any descriptor of the queue is closed by the process that asked.
   static bool was_taken_back(const fd& notice);
   outcome<nothing> cancel_notify() const;
 

@@ -1,6 +1,6 @@
-// Looking again for a moment before going to sleep, where a thread blocks anyway. A sleep costs 5 to 100 us to end, a
-// look less than 1 us: while messages follow each other closely, looking wins. The counterpart for a thread that does
-// not block is lib/wait/adaptive-poll.ts, by the same rules.
+// Looking again for a moment before going to sleep, where a thread blocks anyway. A sleep costs 5 to 100 us
+// to end, a look less than 1 us: while messages follow each other closely, looking wins. The counterpart for
+// a thread that does not block is lib/wait/adaptive-poll.ts, by the same rules.
 #pragma once
 
 #include <sched.h>

@@ -58,17 +58,18 @@ sysv_queue::identity sysv_queue::identify(const msqid_ds& status) {
 }
 
 // The time of change moves with IPC_SET too, which must not be taken for a new queue. A new queue has no
-// last send and no last receive from before its creation; and an IPC_SET changes what it sets, or, when it sets
-// what was there already, leaves a queue that the key still leads to. (A new queue of that key, with that id and
-// alike in all, would be taken for the old one; who opens the key anew gets it too.)
+// last send and no last receive from before its creation; and an IPC_SET changes what it sets, or, when it
+// sets what was there already, leaves a queue that the key still leads to. (A new queue of that key, with
+// that id and alike in all, would be taken for the old one; who opens the key anew gets it too.)
 bool sysv_queue::is_same_queue(const identity& now) const {
   const identity& then = identity_;
   if ((has_sent_ && now.sent == 0) || (has_received_ && now.received == 0)) return false;
-  if (now.key != then.key || now.creator != then.creator || now.creator_group != then.creator_group) return false;
+  if (now.key != then.key || now.creator != then.creator || now.creator_group != then.creator_group)
+    return false;
   if (now.sent < then.sent || now.received < then.received) return false;
   if (now.changed == then.changed) return true;
-  const bool kept_history = (now.sent != 0 && now.sent < now.changed) ||
-                            (now.received != 0 && now.received < now.changed);
+  const bool kept_history =
+      (now.sent != 0 && now.sent < now.changed) || (now.received != 0 && now.received < now.changed);
   const bool was_set = now.owner != then.owner || now.group != then.group || now.mode != then.mode ||
                        now.queue_bytes != then.queue_bytes;
   return kept_history || was_set || (now.key != IPC_PRIVATE && ::msgget(now.key, 0) == id_);
@@ -100,8 +101,7 @@ int sysv_queue::send(const void* message, size_t length) {
 ssize_t sysv_queue::receive(void* message, size_t size, message_selector selector, int flags) {
   if (const int stale = check_identity(); stale != 0) return stale;
   for (;;) {
-    const ssize_t length =
-        ::msgrcv(id_, message, size, selector.type, selector.flags | flags | IPC_NOWAIT);
+    const ssize_t length = ::msgrcv(id_, message, size, selector.type, selector.flags | flags | IPC_NOWAIT);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return -errno;
     // A copy is not received, as the kernel counts.

@@ -8,8 +8,8 @@
 
 namespace ipckit::sys {
 
-/// Starts a thread that runs no signal handler of the host, as all signals are blocked in it. Not std::thread, which
-/// ends the process when no thread can be made.
+/// Starts a thread that runs no signal handler of the host, as all signals are blocked in it. Not
+/// std::thread, which ends the process when no thread can be made.
 inline outcome<pthread_t> start_thread(void* (*entry)(void*), void* argument) {
   // A blocked system call needs little; glibc's default of 8 MiB each would show as address space.
   constexpr size_t stack_bytes = 128 * 1024;

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, w
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Check, worst } from '../../dist/cli/doctor/check.js'
-import { examine } from '../../dist/cli/doctor/checks.js'
-import { collectFacts, type Facts, type Probes } from '../../dist/cli/doctor/facts.js'
-import { KernelFiles } from '../../dist/cli/doctor/kernel-files.js'
-import { render } from '../../dist/cli/doctor/render.js'
-import type { QueueFacts } from '../../dist/cli/queues.js'
+import { type Check, worst } from '../../lib/cli/doctor/check.js'
+import { examine } from '../../lib/cli/doctor/checks.js'
+import { collectFacts, type Facts, type Probes } from '../../lib/cli/doctor/facts.js'
+import { KernelFiles } from '../../lib/cli/doctor/kernel-files.js'
+import { render } from '../../lib/cli/doctor/render.js'
+import type { QueueFacts } from '../../lib/cli/queues.js'
 import {
   asNobody,
   canBeNobody,

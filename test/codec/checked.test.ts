@@ -1,19 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { array, chars, checked, f64, i32, json, parseStruct, SchemaError, struct, text } from 'ipckit'
 import * as v from 'valibot'
 import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import {
-  array,
-  chars,
-  checked,
-  f64,
-  i32,
-  json,
-  parseStruct,
-  SchemaError,
-  struct,
-  text,
-} from '../../dist/codec/index.js'
 
 const memory = new Uint8Array(4096)
 const sent = (length: number): unknown => JSON.parse(Buffer.from(memory.subarray(0, length)).toString())

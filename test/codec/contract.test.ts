@@ -1,17 +1,5 @@
+import { type Codec, cbor, chars, f64, i32, json, msgpack, raw, struct, text, v8 } from 'ipckit'
 import { describe, expect, it } from 'vitest'
-import {
-  type Codec,
-  cbor,
-  chars,
-  f64,
-  i32,
-  json,
-  msgpack,
-  raw,
-  struct,
-  text,
-  v8,
-} from '../../dist/codec/index.js'
 import { Random, seed } from './random.js'
 
 const tick = struct({ id: i32, px: f64, sym: chars(8) })

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { type Codec, cbor, msgpack } from 'ipckit'
 import { describe, expect, it } from 'vitest'
-import { type Codec, cbor, msgpack } from '../../dist/codec/index.js'
 
 const memory = new Uint8Array(1 << 22)
 const hex = (codec: Codec<unknown>, value: unknown): string =>
@@ -111,13 +111,14 @@ describe.each([msgpack(), cbor()] as Codec<unknown>[])('$name', (codec) => {
 it('a missing package is named, with the command that installs it', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ipckit-codec-'))
   try {
-    await cp(fileURLToPath(new URL('../../dist/codec', import.meta.url)), join(directory, 'codec'), {
-      recursive: true,
-    })
-    await writeFile(join(directory, 'package.json'), '{"type":"module"}')
+    for (const part of ['dist', 'build/Release/ipckit.node', 'package.json']) {
+      await cp(fileURLToPath(new URL(`../../${part}`, import.meta.url)), join(directory, part), {
+        recursive: true,
+      })
+    }
     await writeFile(
       join(directory, 'main.js'),
-      `import { cbor, json, msgpack } from './codec/index.js'
+      `import { cbor, json, msgpack } from 'ipckit'
       const tries = [msgpack, cbor].map((make) => { try { make() } catch ({ code, message }) { return { code, message } } })
       console.log(JSON.stringify([...tries, json().name]))`,
     )

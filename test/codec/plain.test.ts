@@ -1,5 +1,5 @@
+import { json, raw, text, v8 } from 'ipckit'
 import { describe, expect, it } from 'vitest'
-import { json, raw, text, v8 } from '../../dist/codec/index.js'
 
 const memory = new Uint8Array(4096)
 

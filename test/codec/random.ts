@@ -18,7 +18,7 @@ import {
   u16,
   u32,
   u64,
-} from '../../dist/codec/index.js'
+} from 'ipckit'
 
 export type AnyStruct = StructCodec<Record<string, unknown>, Record<string, unknown>>
 
@@ -34,7 +34,7 @@ export class Random {
     this.#state = from
   }
 
-  /** An integer from 0 to `limit` - 1; a linear congruential generator with its high bits (Knuth's MMIX in 32 bits). */
+  /** An integer from 0 to `limit` - 1, from the high bits of a linear congruential generator. */
   below(limit: number): number {
     this.#state = (Math.imul(this.#state, 1664525) + 1013904223) >>> 0
     return Math.floor((this.#state / 2 ** 32) * limit)

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { parseStruct } from 'ipckit'
 import { expect, it } from 'vitest'
-import { parseStruct } from '../../dist/codec/index.js'
-import { interpret } from '../../dist/codec/struct/interpret.js'
+import { interpret } from '../../lib/codec/struct/interpret.js'
 import { Random, seed } from './random.js'
 
 it(`random structs give back random values, and the interpreter writes and reads the same (seed ${seed})`, () => {
@@ -59,7 +59,7 @@ it(`the name of a struct is a description of it (seed ${seed})`, () => {
 
 it('structs work where Node may not generate code from strings', async () => {
   const program = `
-    import { array, chars, i32, struct } from ${JSON.stringify(new URL('../../dist/codec/index.js', import.meta.url).href)}
+    import { array, chars, i32, struct } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
     const codec = struct({ ['__proto__']: i32, list: array(struct({ name: chars(4) }), 2) })
     const memory = new Uint8Array(64)
     const value = codec.decode(memory, 1, codec.encode({ ['__proto__']: 5, list: [{ name: 'a' }, { name: 'b' }] }, memory, 1))

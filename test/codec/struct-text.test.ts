@@ -1,5 +1,5 @@
 /** Structs to text and from text: C headers, Python classes, one-line descriptions. */
-import { describe, expect, it } from 'vitest'
+
 import {
   array,
   bool,
@@ -14,7 +14,8 @@ import {
   struct,
   u8,
   u16,
-} from '../../dist/codec/index.js'
+} from 'ipckit'
+import { describe, expect, it } from 'vitest'
 
 const point = struct({ x: f32, y: f32 })
 const tick = struct({ id: i32, px: f64, names: array(chars(8), 2), on: bool, path: array(point, 3) })

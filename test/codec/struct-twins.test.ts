@@ -3,7 +3,6 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   array,
   bool,
@@ -23,7 +22,8 @@ import {
   u16,
   u32,
   u64,
-} from '../../dist/codec/index.js'
+} from 'ipckit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AnyStruct, Random, seed } from './random.js'
 
 const has = (command: string): boolean => spawnSync(command, ['--version']).status === 0

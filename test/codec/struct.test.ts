@@ -1,4 +1,3 @@
-import { describe, expect, it } from 'vitest'
 import {
   array,
   bool,
@@ -16,7 +15,8 @@ import {
   u16,
   u32,
   u64,
-} from '../../dist/codec/index.js'
+} from 'ipckit'
+import { describe, expect, it } from 'vitest'
 import { type AnyStruct, Random, seed } from './random.js'
 
 const memory = new Uint8Array(4096)

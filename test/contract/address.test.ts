@@ -31,20 +31,59 @@ async function leadsTo(address: string, queue: Queue<string>): Promise<boolean> 
 
 describe('an address', () => {
   test.each([
-    ...['', ':', 'posix', 'posix:', 'posix:name', 'posix:/', 'posix://', 'posix:/a/b', 'posix:/a\0', 'posix:/..'],
-    ...[`posix:/${'x'.repeat(256)}`, 'POSIX:/a', ' posix:/a', 'fifo', 'nats://host/stream', '/a', 'memory', 'memory:'],
-    ...['sysv', 'sysv:', 'sysv:0', 'sysv:0x0', 'sysv:0x', 'sysv:0x123456789', 'sysv:4294967296', 'sysv:99999999999'],
+    ...[
+      '',
+      ':',
+      'posix',
+      'posix:',
+      'posix:name',
+      'posix:/',
+      'posix://',
+      'posix:/a/b',
+      'posix:/a\0',
+      'posix:/..',
+    ],
+    ...[
+      `posix:/${'x'.repeat(256)}`,
+      'POSIX:/a',
+      ' posix:/a',
+      'fifo',
+      'nats://host/stream',
+      '/a',
+      'memory',
+      'memory:',
+    ],
+    ...[
+      'sysv',
+      'sysv:',
+      'sysv:0',
+      'sysv:0x0',
+      'sysv:0x',
+      'sysv:0x123456789',
+      'sysv:4294967296',
+      'sysv:99999999999',
+    ],
     ...['sysv:-1', 'sysv:1.5', 'sysv:1e3', 'sysv:0b11', 'sysv:path', 'sysv:public', 'sysv:id=', 'sysv:id=-1'],
-    ...['sysv:id=0x5', 'sysv:id=2147483648', 'sysv:id=99999999999', 'sysv:/tmp?proj=0', 'sysv:/tmp?proj=256', 'sysv: 5'],
+    ...[
+      'sysv:id=0x5',
+      'sysv:id=2147483648',
+      'sysv:id=99999999999',
+      'sysv:/tmp?proj=0',
+      'sysv:/tmp?proj=256',
+      'sysv: 5',
+    ],
   ])('%j is refused by every way to open, as a RangeError that shows how addresses look', async (address) => {
     await expect(Queue.open(address, { codec })).rejects.toThrow(RangeError)
     await expect(Queue.create(address, { codec })).rejects.toThrow(/Expected .*received/)
     await expect(Queue.openOrCreate(address, { codec })).rejects.toThrow(RangeError)
   })
 
-  test.each([undefined, null, 5, {}, ['posix:/a'], Symbol('posix:/a')])('that is no string is refused', async (address) => {
-    await expect(Queue.open(address as never, { codec } as never)).rejects.toThrow(TypeError)
-  })
+  test.each([undefined, null, 5, {}, ['posix:/a'], Symbol('posix:/a')])(
+    'that is no string is refused',
+    async (address) => {
+      await expect(Queue.open(address as never, { codec } as never)).rejects.toThrow(TypeError)
+    },
+  )
 
   test('of a POSIX queue is its name', async () => {
     const name = newName()
@@ -72,7 +111,10 @@ describe('an address', () => {
     expect(await leadsTo(`sysv:${file}?proj=77`, queue)).toBe(true)
     const first = await create(`sysv:${file}`)
     expect(first.address).toBe(`sysv:${formatKey(ftok(file, 1))}`)
-    await expect(Queue.open('sysv:/no/such/file', { codec })).rejects.toMatchObject({ code: 'ENOENT', resource: '/no/such/file' })
+    await expect(Queue.open('sysv:/no/such/file', { codec })).rejects.toMatchObject({
+      code: 'ENOENT',
+      resource: '/no/such/file',
+    })
   })
 
   test('of a private System V queue is made with it, and leads to it', async () => {
@@ -95,9 +137,15 @@ describe('an address', () => {
   test('of one transport takes no options of another', async () => {
     const options = { codec, capacity: 5 }
     await expect(Queue.create(`sysv:${newKey()}`, options as never)).rejects.toThrow(/capacity/)
-    await expect(Queue.create(`posix:${newName()}`, { codec, maxBytes: 5 } as never)).rejects.toThrow(/maxBytes/)
+    await expect(Queue.create(`posix:${newName()}`, { codec, maxBytes: 5 } as never)).rejects.toThrow(
+      /maxBytes/,
+    )
     await expect(Queue.create(`memory:${newName()}`, { codec, mode: 0o600 } as never)).rejects.toThrow(/mode/)
-    await expect(Queue.create(`posix:${newName()}`, { codec, priorities: true } as never)).rejects.toThrow(/priorities/)
-    await expect(Queue.create(`sysv:${newKey()}`, { codec, priorities: 1 } as never)).rejects.toThrow(TypeError)
+    await expect(Queue.create(`posix:${newName()}`, { codec, priorities: true } as never)).rejects.toThrow(
+      /priorities/,
+    )
+    await expect(Queue.create(`sysv:${newKey()}`, { codec, priorities: 1 } as never)).rejects.toThrow(
+      TypeError,
+    )
   })
 })

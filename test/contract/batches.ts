@@ -104,7 +104,10 @@ export function batches(subject: Subject): void {
 
   test('putMany puts nothing when one value cannot be encoded', async () => {
     const queue = await bench.create(json<unknown>())
-    await expect(queue.putMany([1, 2, 3n, 4])).rejects.toMatchObject({ code: 'ERR_IPC_ENCODE', cause: expect.any(TypeError) })
+    await expect(queue.putMany([1, 2, 3n, 4])).rejects.toMatchObject({
+      code: 'ERR_IPC_ENCODE',
+      cause: expect.any(TypeError),
+    })
     expect(queue.stat().depth).toBe(0)
   })
 

@@ -1,5 +1,5 @@
 /** The contract of values that do not encode and messages that do not decode, and of the errors' stacks. */
-import { type Codec, DecodeError, json, raw, struct, i32 } from 'ipckit'
+import { type Codec, DecodeError, i32, json, raw, struct } from 'ipckit'
 import { expect, test } from 'vitest'
 import { isPending } from '../helpers/waiting.ts'
 import { bytesOf, fill, room, type Subject, unit, Workbench } from './subject.ts'
@@ -64,7 +64,10 @@ export function codecs(subject: Subject): void {
     await isPending(calls)
     for (const message of [bad, good, bad]) await bytes.put(message)
     const [first, second, third] = await calls
-    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'ERR_IPC_DECODE', resource: queue.address } })
+    expect(first).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'ERR_IPC_DECODE', resource: queue.address },
+    })
     expect(second).toEqual({ status: 'fulfilled', value: { id: 1 } })
     expect(third).toMatchObject({ status: 'rejected', reason: { code: 'ERR_IPC_DECODE' } })
   })
@@ -92,7 +95,10 @@ export function codecs(subject: Subject): void {
     const queue = await bench.create(point)
     const other = await bench.open(queue.address, json<unknown>())
     await other.put({ x: 1, y: 2 })
-    expect(await failureOf(queue.get())).toMatchObject({ code: 'ERR_IPC_DECODE', bytes: bytesOf('{"x":1,"y":2}') })
+    expect(await failureOf(queue.get())).toMatchObject({
+      code: 'ERR_IPC_DECODE',
+      bytes: bytesOf('{"x":1,"y":2}'),
+    })
     await queue.put({ x: 1, y: 2 })
     expect(await failureOf(other.get())).toMatchObject({ code: 'ERR_IPC_DECODE' })
   })
@@ -106,7 +112,10 @@ export function codecs(subject: Subject): void {
     expect(Buffer.from(error.bytes)).toEqual(bad)
     expect(error.batch?.values).toEqual([{ id: 1 }, { id: 2 }])
     expect(error.batch?.failures[0]).toBe(error)
-    expect(error.batch?.failures.map((each) => Buffer.from(each.bytes).toString())).toEqual(['{"id":', 'nope'])
+    expect(error.batch?.failures.map((each) => Buffer.from(each.bytes).toString())).toEqual([
+      '{"id":',
+      'nope',
+    ])
     expect(queue.stat().depth).toBe(0)
   })
 
@@ -117,21 +126,25 @@ export function codecs(subject: Subject): void {
     await isPending(got)
     bytes.tryPut(good)
     bytes.tryPut(bad)
-    expect((await failure) as DecodeError).toMatchObject({ batch: { values: [{ id: 1 }], failures: [{ code: 'ERR_IPC_DECODE' }] } })
+    expect((await failure) as DecodeError).toMatchObject({
+      batch: { values: [{ id: 1 }], failures: [{ code: 'ERR_IPC_DECODE' }] },
+    })
   })
 
   test('peek shows a message that cannot be decoded as an error, and leaves it', async () => {
     const { queue, bytes } = await pair()
     if (!queue.capabilities.peek) return
     await bytes.put(bad)
-    expect(() => queue.peek()).toThrow(expect.objectContaining({ code: 'ERR_IPC_DECODE', bytes: new Uint8Array(bad) }))
+    expect(() => queue.peek()).toThrow(
+      expect.objectContaining({ code: 'ERR_IPC_DECODE', bytes: new Uint8Array(bad) }),
+    )
     expect(queue.stat().depth).toBe(1)
   })
 
   test('a value that cannot be encoded is an error with its cause, and nothing is put', async () => {
     const queue = await bench.create(json<unknown>())
     const self: Record<string, unknown> = {}
-    self['self'] = self
+    self.self = self
     for (const value of [5n, undefined, () => 5, self]) {
       const refusal = expect.objectContaining({
         code: 'ERR_IPC_ENCODE',
@@ -149,31 +162,41 @@ export function codecs(subject: Subject): void {
     expect(await queue.get()).toEqual({ id: 1 })
   })
 
-  test.each([undefined, null, 'a sentence', 7])('a codec that throws %o is an error all the same', async (thrown) => {
-    const codec: Codec<string> = {
-      name: 'moody',
-      encode: (value, target, offset) => {
-        if (value === 'bad') throw thrown
-        target[offset] = 1
-        return 1
-      },
-      decode: () => {
-        throw thrown
-      },
-    }
-    const queue = await bench.create(codec)
-    await expect(queue.put('bad')).rejects.toMatchObject({ code: 'ERR_IPC_ENCODE' })
-    await queue.put('good')
-    await expect(queue.get()).rejects.toMatchObject({ code: 'ERR_IPC_DECODE', bytes: Uint8Array.of(1) })
-  })
+  test.each([undefined, null, 'a sentence', 7])(
+    'a codec that throws %o is an error all the same',
+    async (thrown) => {
+      const codec: Codec<string> = {
+        name: 'moody',
+        encode: (value, target, offset) => {
+          if (value === 'bad') throw thrown
+          target[offset] = 1
+          return 1
+        },
+        decode: () => {
+          throw thrown
+        },
+      }
+      const queue = await bench.create(codec)
+      await expect(queue.put('bad')).rejects.toMatchObject({ code: 'ERR_IPC_ENCODE' })
+      await queue.put('good')
+      await expect(queue.get()).rejects.toMatchObject({ code: 'ERR_IPC_DECODE', bytes: Uint8Array.of(1) })
+    },
+  )
 
-  test.each([Number.NaN, 1.5, undefined, 'many', 2 ** 16])('a codec that claims to have written %o bytes is refused', async (claimed) => {
-    const codec = { name: 'liar', encode: () => claimed as number, decode: () => '' }
-    const queue = await bench.create(codec)
-    await expect(queue.put('')).rejects.toMatchObject({ code: expect.stringMatching(/^(ERR_IPC_ENCODE|EMSGSIZE)$/) })
-    await expect(queue.putMany([''])).rejects.toMatchObject({ code: expect.stringMatching(/^(ERR_IPC_ENCODE|EMSGSIZE)$/) })
-    expect(queue.stat().depth).toBe(0)
-  })
+  test.each([Number.NaN, 1.5, undefined, 'many', 2 ** 16])(
+    'a codec that claims to have written %o bytes is refused',
+    async (claimed) => {
+      const codec = { name: 'liar', encode: () => claimed as number, decode: () => '' }
+      const queue = await bench.create(codec)
+      await expect(queue.put('')).rejects.toMatchObject({
+        code: expect.stringMatching(/^(ERR_IPC_ENCODE|EMSGSIZE)$/),
+      })
+      await expect(queue.putMany([''])).rejects.toMatchObject({
+        code: expect.stringMatching(/^(ERR_IPC_ENCODE|EMSGSIZE)$/),
+      })
+      expect(queue.stat().depth).toBe(0)
+    },
+  )
 
   test('the stack of an error shows who called, whether it came at once or later', async () => {
     const queue = await bench.create(json<unknown>())

@@ -15,7 +15,10 @@ export function endings(subject: Subject): void {
     await isPending(outcome)
     await queue.close()
     for (const each of await outcome) {
-      expect(each).toMatchObject({ status: 'rejected', reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' } })
+      expect(each).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' },
+      })
     }
     await other.put(unit(1))
     expect(await other.get()).toBe(unit(1))
@@ -25,12 +28,19 @@ export function endings(subject: Subject): void {
     const queue = await bench.create()
     const other = await bench.open(queue.address)
     fill(queue)
-    const calls = [queue.put(unit(97)), queue.putMany(units(98, 2)), queue.put(unit(99), { timeoutMs: 20_000 })]
+    const calls = [
+      queue.put(unit(97)),
+      queue.putMany(units(98, 2)),
+      queue.put(unit(99), { timeoutMs: 20_000 }),
+    ]
     const outcome = Promise.allSettled(calls)
     await isPending(outcome)
     await queue.close()
     for (const each of await outcome) {
-      expect(each).toMatchObject({ status: 'rejected', reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' } })
+      expect(each).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' },
+      })
     }
     expect(drain(other)).toEqual(units(0, room))
     await isPending(outcome)
@@ -146,7 +156,12 @@ export function endings(subject: Subject): void {
     const queue = await bench.create()
     const other = await bench.open(queue.address)
     fill(queue)
-    const calls = [queue.put(unit(room)), queue.put(unit(room + 1)), queue.putMany(units(room + 2, 2)), other.put(unit(9))]
+    const calls = [
+      queue.put(unit(room)),
+      queue.put(unit(room + 1)),
+      queue.putMany(units(room + 2, 2)),
+      other.put(unit(9)),
+    ]
     const outcome = Promise.allSettled(calls)
     await isPending(outcome)
     await other.unlink()

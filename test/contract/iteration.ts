@@ -153,16 +153,19 @@ export function iteration(subject: Subject): void {
     expect(seen).toEqual(units(0, 30))
   })
 
-  test.each([1, 3])('a readable stream that nobody reads takes at most highWaterMark %i values', async (highWaterMark) => {
-    const queue = await bench.create()
-    fill(queue)
-    const stream = queue.readable({ highWaterMark })
-    stream.read(0)
-    await until(() => queue.stat().depth === room - highWaterMark)
-    await isPending(new Promise(() => {}))
-    expect(queue.stat().depth).toBe(room - highWaterMark)
-    stream.destroy()
-  })
+  test.each([1, 3])(
+    'a readable stream that nobody reads takes at most highWaterMark %i values',
+    async (highWaterMark) => {
+      const queue = await bench.create()
+      fill(queue)
+      const stream = queue.readable({ highWaterMark })
+      stream.read(0)
+      await until(() => queue.stat().depth === room - highWaterMark)
+      await isPending(new Promise(() => {}))
+      expect(queue.stat().depth).toBe(room - highWaterMark)
+      stream.destroy()
+    },
+  )
 
   test('destroying a readable stream ends its wait and closes nothing', async () => {
     const queue = await bench.create()
@@ -183,7 +186,10 @@ export function iteration(subject: Subject): void {
     const stream = queue.readable()
     const failed = errorOf(stream)
     stream.resume()
-    expect(await failed).toMatchObject({ code: 'ERR_IPC_UNSUPPORTED', message: expect.stringContaining('for await') })
+    expect(await failed).toMatchObject({
+      code: 'ERR_IPC_UNSUPPORTED',
+      message: expect.stringContaining('for await'),
+    })
   })
 
   test('a readable stream fails at a value that cannot be decoded, with its bytes', async () => {

@@ -42,9 +42,10 @@ const methods = {
   readable: (queue) => {
     const stream = queue.readable(briefly)
     stream.resume()
-    return Promise.race([once(stream, 'data').then(() => 'value'), once(stream, 'end').then(() => 'end')]).finally(
-      () => stream.destroy(),
-    )
+    return Promise.race([
+      once(stream, 'data').then(() => 'value'),
+      once(stream, 'end').then(() => 'end'),
+    ]).finally(() => stream.destroy())
   },
   writable: (queue) =>
     new Promise((resolve, reject) => {
@@ -66,7 +67,9 @@ const methods = {
     return typeof queue.closed === 'boolean' ? 'done' : 'no'
   },
   'opening it again': (queue) =>
-    Queue.open(queue.address, { codec: text() }).then((opened) => opened.close()).then(done),
+    Queue.open(queue.address, { codec: text() })
+      .then((opened) => opened.close())
+      .then(done),
 } satisfies Record<string, (queue: Handle) => unknown>
 
 type Method = keyof typeof methods
@@ -80,7 +83,14 @@ const always: Pick<Outcomes, 'ref' | 'unref' | 'close' | 'asyncDispose' | 'readi
   'reading its properties': 'done',
 }
 const puts = (outcome: string) => ({ put: outcome, putSync: outcome, putMany: outcome, writable: outcome })
-const gets = (outcome: string) => ({ get: outcome, getSync: outcome, getMany: outcome, receive: outcome, next: outcome, readable: outcome })
+const gets = (outcome: string) => ({
+  get: outcome,
+  getSync: outcome,
+  getMany: outcome,
+  receive: outcome,
+  next: outcome,
+  readable: outcome,
+})
 const there = { ...always, stat: 'done', unlink: 'done', 'opening it again': 'done' }
 
 const closed = {
@@ -132,7 +142,14 @@ const states: Record<string, State> = {
   },
   empty: {
     enter: empty,
-    expected: { ...there, ...puts('done'), tryPut: 'done', ...gets('waits'), tryGet: 'nothing', peek: 'nothing' },
+    expected: {
+      ...there,
+      ...puts('done'),
+      tryPut: 'done',
+      ...gets('waits'),
+      tryGet: 'nothing',
+      peek: 'nothing',
+    },
     but: (subject) => incapable(subject, { getSync: cannotBlock }),
   },
   full: {
@@ -145,7 +162,14 @@ const states: Record<string, State> = {
       await queue.get()
       await startWaiting(queue.get())
     },
-    expected: { ...there, ...puts('done'), tryPut: 'done', ...gets('waits'), tryGet: 'nothing', peek: 'nothing' },
+    expected: {
+      ...there,
+      ...puts('done'),
+      tryPut: 'done',
+      ...gets('waits'),
+      tryGet: 'nothing',
+      peek: 'nothing',
+    },
     but: (subject) => incapable(subject, { getSync: cannotBlock }),
   },
   'in which a put waits': {
@@ -198,7 +222,13 @@ const states: Record<string, State> = {
       if (subject.name === 'memory:') return { stat: 'done' }
       if (subject.name !== 'posix:') return {}
       // What is in it can still be taken.
-      return { ...gets('value'), tryGet: 'value', peek: 'ERR_IPC_UNSUPPORTED', stat: 'done', unlink: 'ENOENT' }
+      return {
+        ...gets('value'),
+        tryGet: 'value',
+        peek: 'ERR_IPC_UNSUPPORTED',
+        stat: 'done',
+        unlink: 'ENOENT',
+      }
     },
   },
   'closed after it was removed': {
@@ -217,7 +247,10 @@ async function startWaiting(call: Promise<unknown>): Promise<void> {
 }
 
 /** Where the kernel lets those who have a removed queue open go on, its handle looks at it now and then. */
-async function hearOfRemoval(queue: Handle, attempt = (handle: Handle): unknown => handle.tryGet()): Promise<void> {
+async function hearOfRemoval(
+  queue: Handle,
+  attempt = (handle: Handle): unknown => handle.tryGet(),
+): Promise<void> {
   await until(() => {
     try {
       attempt(queue)
@@ -248,12 +281,17 @@ for (const subject of subjects) {
 
 test('the table has every method of a queue', () => {
   const names = (type: object): (string | symbol)[] =>
-    type === Object.prototype ? [] : [...Reflect.ownKeys(type), ...names(Object.getPrototypeOf(type) as object)]
+    type === Object.prototype
+      ? []
+      : [...Reflect.ownKeys(type), ...names(Object.getPrototypeOf(type) as object)]
   const asked = new Set<string | symbol>(Object.keys(methods))
   // Those that other names ask: properties, and the two of iteration, which are `next`.
   const others = ['constructor', 'address', 'capabilities', 'closed', 'maxMessageBytes', 'values']
   const symbols = [Symbol.asyncIterator, Symbol.asyncDispose]
   for (const name of names(Queue.prototype)) {
-    expect(asked.has(name) || others.includes(String(name)) || symbols.includes(name as never), String(name)).toBe(true)
+    expect(
+      asked.has(name) || others.includes(String(name)) || symbols.includes(name as never),
+      String(name),
+    ).toBe(true)
   }
 })

@@ -1,5 +1,5 @@
 /** The contract of single messages: order, boundaries, sizes, full and empty queues, facts, peeking, stat. */
-import { IpcError, raw, type Codec } from 'ipckit'
+import { type Codec, IpcError, raw } from 'ipckit'
 import { expect, test } from 'vitest'
 import { drain, fill, largest, room, type Subject, unit, unitBytes, units, Workbench } from './subject.ts'
 
@@ -34,17 +34,20 @@ export function messages(subject: Subject): void {
     expect(seen).toEqual(sizes.slice(0, 6).map(pattern))
   })
 
-  test.each([0, 1, 7, 8, 9, largest - 1, largest])('a message of %i bytes arrives as it was put', async (size) => {
-    const queue = await bench.create(raw())
-    await queue.put(pattern(size))
-    expect(await queue.get()).toEqual(pattern(size))
-    expect(queue.tryPut(pattern(size))).toBe(true)
-    expect(queue.tryGet()).toEqual(pattern(size))
-    queue.putSync(pattern(size))
-    expect(queue.getSync()).toEqual(pattern(size))
-    expect(await queue.putMany([pattern(size)])).toBe(1)
-    expect(await queue.getMany(2)).toEqual([pattern(size)])
-  })
+  test.each([0, 1, 7, 8, 9, largest - 1, largest])(
+    'a message of %i bytes arrives as it was put',
+    async (size) => {
+      const queue = await bench.create(raw())
+      await queue.put(pattern(size))
+      expect(await queue.get()).toEqual(pattern(size))
+      expect(queue.tryPut(pattern(size))).toBe(true)
+      expect(queue.tryGet()).toEqual(pattern(size))
+      queue.putSync(pattern(size))
+      expect(queue.getSync()).toEqual(pattern(size))
+      expect(await queue.putMany([pattern(size)])).toBe(1)
+      expect(await queue.getMany(2)).toEqual([pattern(size)])
+    },
+  )
 
   test('the largest message of a queue with default sizes arrives as it was put', async () => {
     const queue = await bench.create(raw(), {})
@@ -81,13 +84,16 @@ export function messages(subject: Subject): void {
     expect(queue.stat().depth).toBe(0)
   })
 
-  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 2 ** 53])('a value that needs %i bytes is refused before memory is made for it', async (bytes) => {
-    const queue = await bench.create(needing(bytes))
-    await expect(queue.put('')).rejects.toMatchObject({ code: 'EMSGSIZE' })
-    await expect(queue.putMany([''])).rejects.toMatchObject({ code: 'EMSGSIZE' })
-    expect(() => queue.tryPut('')).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }))
-    expect(queue.stat().depth).toBe(0)
-  })
+  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, 2 ** 53])(
+    'a value that needs %i bytes is refused before memory is made for it',
+    async (bytes) => {
+      const queue = await bench.create(needing(bytes))
+      await expect(queue.put('')).rejects.toMatchObject({ code: 'EMSGSIZE' })
+      await expect(queue.putMany([''])).rejects.toMatchObject({ code: 'EMSGSIZE' })
+      expect(() => queue.tryPut('')).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }))
+      expect(queue.stat().depth).toBe(0)
+    },
+  )
 
   test('a message that is too large is refused also while the queue is full', async () => {
     const queue = await bench.create()
@@ -148,7 +154,9 @@ export function messages(subject: Subject): void {
   test('higher priorities come first and equal ones in order, or priorities are refused', async () => {
     const queue = await bench.create()
     if (!queue.capabilities.priorities) {
-      expect(() => queue.tryPut(unit(1), { priority: 1 })).toThrow(expect.objectContaining({ code: 'ERR_IPC_UNSUPPORTED' }))
+      expect(() => queue.tryPut(unit(1), { priority: 1 })).toThrow(
+        expect.objectContaining({ code: 'ERR_IPC_UNSUPPORTED' }),
+      )
       await expect(queue.put(unit(1), { priority: 1 })).rejects.toMatchObject({ code: 'ERR_IPC_UNSUPPORTED' })
       expect(queue.stat().depth).toBe(0)
       return
@@ -175,7 +183,9 @@ export function messages(subject: Subject): void {
         await expect(queue.get(wish as never)).rejects.toMatchObject(refused)
         expect(() => queue.tryGet(wish as never)).toThrow(expect.objectContaining(refused))
       }
-      await expect(queue.put(unit(1), { type: 1 } as never)).rejects.toMatchObject({ code: 'ERR_IPC_UNSUPPORTED' })
+      await expect(queue.put(unit(1), { type: 1 } as never)).rejects.toMatchObject({
+        code: 'ERR_IPC_UNSUPPORTED',
+      })
       expect(queue.stat().depth).toBe(0)
       return
     }
@@ -189,7 +199,9 @@ export function messages(subject: Subject): void {
   test('peek shows what the next gets will give and takes nothing, or is refused', async () => {
     const queue = await bench.create()
     if (!queue.capabilities.peek) {
-      expect(() => queue.peek()).toThrow(expect.objectContaining({ code: 'ERR_IPC_UNSUPPORTED', resource: queue.address }))
+      expect(() => queue.peek()).toThrow(
+        expect.objectContaining({ code: 'ERR_IPC_UNSUPPORTED', resource: queue.address }),
+      )
       return
     }
     expect(queue.peek()).toBeUndefined()
@@ -199,7 +211,8 @@ export function messages(subject: Subject): void {
     const seen = [queue.peek(), queue.peek(1), queue.peek(2), queue.peek(3), queue.peek(2 ** 31 - 1)]
     expect(queue.stat().depth).toBe(3)
     expect(seen).toEqual([...drain(queue), undefined, undefined])
-    for (const bad of [-1, 2 ** 31, 2 ** 53, 0.5, Number.NaN]) expect(() => queue.peek(bad)).toThrow(RangeError)
+    for (const bad of [-1, 2 ** 31, 2 ** 53, 0.5, Number.NaN])
+      expect(() => queue.peek(bad)).toThrow(RangeError)
     expect(() => queue.peek('0' as never)).toThrow(TypeError)
   })
 

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { Dice, Model, type Stored, type Wish } from './model.ts'
 import { type AnyQueue, drain, largest, room, type Subject, subjects, Workbench } from './subject.ts'
 
-const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31))
+const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 type Handle = AnyQueue<string>
 
 const types = [1, 2, 3, 2 ** 31, 2 ** 53 - 1]
@@ -45,8 +45,8 @@ class Comparison {
       [1, 'refused', () => this.#refused(handle)],
       [1, 'reopen', () => this.#reopen(handle)],
     ]
-    let dice = this.#dice.below(operations.reduce((sum, [weight]) => sum + weight, 0))
-    const [, name, run] = operations.find(([weight]) => (dice -= weight) < 0) as (typeof operations)[number]
+    const each = operations.flatMap((operation) => Array<typeof operation>(operation[0]).fill(operation))
+    const [, name, run] = this.#dice.pick(each)
     await run()
     const { depth, bytes = this.#model.bytes } = this.#dice.pick(this.#handles).stat()
     expect({ depth, bytes }).toEqual({ depth: this.#model.messages.length, bytes: this.#model.bytes })
@@ -59,7 +59,10 @@ class Comparison {
     // behind others; test/sysv/empty-messages.test.ts tells more.
     const least = this.#bench.subject.name.startsWith('sysv:') ? 1 : 0
     const size = this.#dice.pick([least, 1, 5, 16, 16, 16, 30, largest])
-    return { value: text.padStart(size, '.').slice(0, size), label: this.#dice.pick(this.#typed ? types : priorities) }
+    return {
+      value: text.padStart(size, '.').slice(0, size),
+      label: this.#dice.pick(this.#typed ? types : priorities),
+    }
   }
 
   #options(label: number): object {
@@ -72,14 +75,20 @@ class Comparison {
     const fits = this.#model.put(message)
     const way = this.#dice.below(3)
     if (way === 0) expect(handle.tryPut(message.value, options)).toBe(fits)
-    else if (!fits) await expect(handle.put(message.value, { ...options, timeoutMs: 0 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
+    else if (!fits)
+      await expect(handle.put(message.value, { ...options, timeoutMs: 0 })).rejects.toMatchObject({
+        code: 'ERR_IPC_TIMEOUT',
+      })
     else if (way === 1) await handle.put(message.value, options)
     else handle.putSync(message.value, options)
   }
 
   async #putMany(handle: Handle): Promise<void> {
     const first = this.#message()
-    const messages = [first, ...Array.from({ length: this.#dice.below(5) }, () => ({ ...this.#message(), label: first.label }))]
+    const messages = [
+      first,
+      ...Array.from({ length: this.#dice.below(5) }, () => ({ ...this.#message(), label: first.label })),
+    ]
     let fit = 0
     while (fit < messages.length && this.#model.put(messages[fit] as Stored)) fit++
     const put = handle.putMany(
@@ -101,10 +110,15 @@ class Comparison {
     const expected = this.#model.get(wish)
     const way = this.#dice.below(4)
     if (way === 0) expect(handle.tryGet(wish)).toBe(expected?.value)
-    else if (expected === undefined) await expect(handle.get({ ...wish, timeoutMs: 0 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
+    else if (expected === undefined)
+      await expect(handle.get({ ...wish, timeoutMs: 0 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
     else if (way === 1) expect(await handle.get(wish)).toBe(expected.value)
     else if (way === 2) expect(handle.getSync(wish)).toBe(expected.value)
-    else expect(await handle.receive(wish)).toMatchObject({ value: expected.value, ...this.#options(expected.label) })
+    else
+      expect(await handle.receive(wish)).toMatchObject({
+        value: expected.value,
+        ...this.#options(expected.label),
+      })
   }
 
   async #getMany(handle: Handle): Promise<void> {
@@ -211,7 +225,9 @@ class Crowd {
     const many = this.#dice.below(3) === 0
     const put: Ledger['puts'][number] = { values: Array.from({ length: many ? 5 : 1 }, () => this.#value()) }
     puts.push(put)
-    const call = many ? handle.putMany(put.values, this.#options()) : handle.put(put.values[0] as string, this.#options()).then(() => 1)
+    const call = many
+      ? handle.putMany(put.values, this.#options())
+      : handle.put(put.values[0] as string, this.#options()).then(() => 1)
     this.#settle(call, (sent) => {
       put.sent = sent ?? 0
     })
@@ -221,7 +237,9 @@ class Crowd {
     const get: Ledger['gets'][number] = {}
     gets.push(get)
     const many = this.#dice.below(3) === 0
-    const call = many ? handle.getMany(3, this.#options()) : handle.get(this.#options()).then((value) => [value])
+    const call = many
+      ? handle.getMany(3, this.#options())
+      : handle.get(this.#options()).then((value) => [value])
     this.#settle(call, (values) => {
       get.values = values ?? []
     })
@@ -258,43 +276,51 @@ class Crowd {
 function properties(subject: Subject): void {
   const bench = new Workbench(subject)
 
-  test.each(Array.from({ length: 20 }, (_, run) => seed + run))('agrees with its model after every operation (seed %i)', async (runSeed) => {
-    const dice = new Dice(runSeed)
-    const queue = await bench.create()
-    const handles = [queue, await bench.open(queue.address), await bench.open(queue.address)]
-    const comparison = new Comparison(dice, bench, handles)
-    const history: string[] = []
-    try {
-      for (let steps = 0; steps < 150; steps++) history.push(await comparison.step())
-    } catch (error) {
-      ;(error as Error).message += `\nafter ${history.length} operations: ${history.join(', ')}`
-      throw error
-    }
-  })
-
-  test.each(Array.from({ length: 10 }, (_, run) => seed + run))('gives each value that was put to one get, in order, whatever ends the waits (seed %i)', async (runSeed) => {
-    const dice = new Dice(runSeed)
-    const queue = await bench.create()
-    const crowd = new Crowd(dice, bench, queue.address)
-    for (let handles = 0; handles < 4; handles++) await crowd.join()
-    for (let steps = 0; steps < 400; steps++) await crowd.step()
-    await crowd.end()
-
-    const left = drain(queue)
-    const sent = crowd.all.flatMap(({ puts }) => puts.flatMap((put) => put.values.slice(0, put.sent)))
-    const got = [...crowd.all.flatMap(({ gets }) => gets.flatMap(({ values }) => values ?? [])), ...left]
-    expect(got.sort()).toEqual(sent.sort())
-
-    const producerOf = new Map(crowd.all.flatMap(({ puts }, at) => puts.flatMap(({ values }) => values.map((value) => [value, at]))))
-    for (const { gets } of crowd.all) {
-      const last = new Map<number, string>()
-      for (const value of gets.flatMap(({ values }) => values ?? [])) {
-        const producer = producerOf.get(value) as number
-        expect(value > (last.get(producer) ?? ''), `${value} after ${last.get(producer)}`).toBe(true)
-        last.set(producer, value)
+  test.each(Array.from({ length: 20 }, (_, run) => seed + run))(
+    'agrees with its model after every operation (seed %i)',
+    async (runSeed) => {
+      const dice = new Dice(runSeed)
+      const queue = await bench.create()
+      const handles = [queue, await bench.open(queue.address), await bench.open(queue.address)]
+      const comparison = new Comparison(dice, bench, handles)
+      const history: string[] = []
+      try {
+        for (let steps = 0; steps < 150; steps++) history.push(await comparison.step())
+      } catch (error) {
+        ;(error as Error).message += `\nafter ${history.length} operations: ${history.join(', ')}`
+        throw error
       }
-    }
-  })
+    },
+  )
+
+  test.each(Array.from({ length: 10 }, (_, run) => seed + run))(
+    'gives each value that was put to one get, in order, whatever ends the waits (seed %i)',
+    async (runSeed) => {
+      const dice = new Dice(runSeed)
+      const queue = await bench.create()
+      const crowd = new Crowd(dice, bench, queue.address)
+      for (let handles = 0; handles < 4; handles++) await crowd.join()
+      for (let steps = 0; steps < 400; steps++) await crowd.step()
+      await crowd.end()
+
+      const left = drain(queue)
+      const sent = crowd.all.flatMap(({ puts }) => puts.flatMap((put) => put.values.slice(0, put.sent)))
+      const got = [...crowd.all.flatMap(({ gets }) => gets.flatMap(({ values }) => values ?? [])), ...left]
+      expect(got.sort()).toEqual(sent.sort())
+
+      const producerOf = new Map(
+        crowd.all.flatMap(({ puts }, at) => puts.flatMap(({ values }) => values.map((value) => [value, at]))),
+      )
+      for (const { gets } of crowd.all) {
+        const last = new Map<number, string>()
+        for (const value of gets.flatMap(({ values }) => values ?? [])) {
+          const producer = producerOf.get(value) as number
+          expect(value > (last.get(producer) ?? ''), `${value} after ${last.get(producer)}`).toBe(true)
+          last.set(producer, value)
+        }
+      }
+    },
+  )
 }
 
 for (const subject of subjects) {

@@ -86,11 +86,15 @@ export function opening(subject: Subject): void {
       for (const bad of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
         const address = bench.newAddress()
         await expect(bench.make('create', address, text(), { [option]: bad })).rejects.toThrow(RangeError)
-        await expect(bench.make('openOrCreate', address, text(), { [option]: bad })).rejects.toThrow(RangeError)
+        await expect(bench.make('openOrCreate', address, text(), { [option]: bad })).rejects.toThrow(
+          RangeError,
+        )
         await expect(bench.open(address)).rejects.toMatchObject({ code: 'ENOENT' })
       }
       for (const bad of ['10', null, 10n]) {
-        await expect(bench.make('create', bench.newAddress(), text(), { [option]: bad })).rejects.toThrow(TypeError)
+        await expect(bench.make('create', bench.newAddress(), text(), { [option]: bad })).rejects.toThrow(
+          TypeError,
+        )
       }
     }
   })
@@ -98,7 +102,9 @@ export function opening(subject: Subject): void {
   test('sizes that cannot be are refused also when the queue exists', async () => {
     const queue = await bench.create()
     for (const [option] of Object.entries(subject.sized(room))) {
-      await expect(bench.make('openOrCreate', queue.address, text(), { [option]: -1 })).rejects.toThrow(RangeError)
+      await expect(bench.make('openOrCreate', queue.address, text(), { [option]: -1 })).rejects.toThrow(
+        RangeError,
+      )
     }
   })
 

@@ -142,7 +142,11 @@ export function reentrancy(subject: Subject): void {
     await isPending(Promise.all(calls))
     for (const value of units(100, 4)) await other.put(value)
     for (const value of units(0, 4)) writer.tryPut(value)
-    expect(await Promise.all(calls)).toEqual([unit(0), units(1, 2), { value: unit(3), ...subject.plainFacts }])
+    expect(await Promise.all(calls)).toEqual([
+      unit(0),
+      units(1, 2),
+      { value: unit(3), ...subject.plainFacts },
+    ])
     expect(seen).toEqual(units(100, 4))
   })
 

@@ -1,6 +1,7 @@
 /** What the contract is stated about: a transport, and queues on it that are removed after each test. */
-import { Queue, raw, text } from 'ipckit'
+
 import type { Codec } from 'ipckit'
+import { Queue, raw, text } from 'ipckit'
 import { afterEach } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
 
@@ -33,7 +34,8 @@ export function unit(number: number): string {
   return String(number).padStart(unitBytes, '.')
 }
 
-export const units = (from: number, count: number) => Array.from({ length: count }, (_, at) => unit(from + at))
+export const units = (from: number, count: number) =>
+  Array.from({ length: count }, (_, at) => unit(from + at))
 
 export const subjects: readonly Subject[] = [
   {
@@ -97,7 +99,10 @@ export class Workbench {
   }
 
   /** A queue that {@link room} units fill. */
-  create<T = string, I = T>(codec?: Codec<T, I>, options: object = this.subject.sized(room)): Promise<AnyQueue<T, I>> {
+  create<T = string, I = T>(
+    codec?: Codec<T, I>,
+    options: object = this.subject.sized(room),
+  ): Promise<AnyQueue<T, I>> {
     return this.make('create', this.newAddress(), codec, options)
   }
 

@@ -82,7 +82,8 @@ export function waits(subject: Subject): void {
     const queue = await bench.create()
     const other = await bench.open(queue.address)
     const order: number[] = []
-    const gets = Array.from({ length: 20 }, (_, at) => queue.get().then((value) => (order.push(at), value)))
+    const gets = Array.from({ length: 20 }, () => queue.get())
+    for (const [at, got] of gets.entries()) void got.then(() => order.push(at))
     for (const value of units(0, 20)) await other.put(value)
     expect(await Promise.all(gets)).toEqual(units(0, 20))
     expect(order).toEqual(Array.from({ length: 20 }, (_, at) => at))
@@ -216,7 +217,9 @@ export function waits(subject: Subject): void {
     for (const reason of [new Error('enough'), 'enough', 0, null, Symbol('enough')]) {
       await expect(all[name]?.(queue, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     }
-    await expect(all[name]?.(queue, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(all[name]?.(queue, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      name: 'AbortError',
+    })
     expectUntouched(queue, name)
   })
 
@@ -228,17 +231,20 @@ export function waits(subject: Subject): void {
     expect(queue.stat().depth).toBe(name in receives ? 1 : 0)
   })
 
-  test.each(names)('%s that waits rejects with the reason of its signal, and nothing has happened', async (name) => {
-    const queue = await waitingFor(name)
-    const controller = new AbortController()
-    const waiting = all[name]?.(queue, { signal: controller.signal }) as Promise<unknown>
-    expect(await isPending(waiting)).toBe(true)
-    const reason = new Error('enough')
-    controller.abort(reason)
-    await expect(waiting).rejects.toBe(reason)
-    expectUntouched(queue, name)
-    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
-  })
+  test.each(names)(
+    '%s that waits rejects with the reason of its signal, and nothing has happened',
+    async (name) => {
+      const queue = await waitingFor(name)
+      const controller = new AbortController()
+      const waiting = all[name]?.(queue, { signal: controller.signal }) as Promise<unknown>
+      expect(await isPending(waiting)).toBe(true)
+      const reason = new Error('enough')
+      controller.abort(reason)
+      await expect(waiting).rejects.toBe(reason)
+      expectUntouched(queue, name)
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+    },
+  )
 
   test('who is aborted leaves the line, and the others keep their places', async () => {
     const queue = await bench.create()
@@ -250,7 +256,9 @@ export function waits(subject: Subject): void {
     for (const value of units(0, 5)) await other.put(value)
     expect(await outcome).toEqual(
       controllers.map((_, at) =>
-        at % 2 === 0 ? { status: 'rejected', reason: at } : { status: 'fulfilled', value: unit((at - 1) / 2) },
+        at % 2 === 0
+          ? { status: 'rejected', reason: at }
+          : { status: 'fulfilled', value: unit((at - 1) / 2) },
       ),
     )
   })
@@ -328,7 +336,10 @@ export function waits(subject: Subject): void {
     const reason = Object.freeze(new IpcError('mine', { code: 'ERR_IPC_CLOSED' }))
     const before = reason.stack
     const controller = new AbortController()
-    const waiting = [queue.put(unit(9), { signal: controller.signal }), empty.get({ signal: controller.signal })]
+    const waiting = [
+      queue.put(unit(9), { signal: controller.signal }),
+      empty.get({ signal: controller.signal }),
+    ]
     const outcome = Promise.allSettled(waiting)
     controller.abort(reason)
     for (const each of await outcome) {
@@ -340,14 +351,19 @@ export function waits(subject: Subject): void {
   test('AbortSignal.timeout ends a wait', async () => {
     const queue = await bench.create()
     const start = performance.now()
-    await expect(queue.get({ signal: AbortSignal.timeout(30) })).rejects.toMatchObject({ name: 'TimeoutError', code: 23 })
+    await expect(queue.get({ signal: AbortSignal.timeout(30) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+      code: 23,
+    })
     expect(performance.now() - start).toBeGreaterThanOrEqual(30 - early)
   })
 
   test('a timeout and a signal may be given together; the first to come ends the wait', async () => {
     const queue = await bench.create()
     const controller = new AbortController()
-    await expect(queue.get({ timeoutMs: 5, signal: controller.signal })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
+    await expect(queue.get({ timeoutMs: 5, signal: controller.signal })).rejects.toMatchObject({
+      code: 'ERR_IPC_TIMEOUT',
+    })
     expect(getEventListeners(controller.signal, 'abort')).toEqual([])
     const waiting = queue.get({ timeoutMs: 20_000, signal: controller.signal })
     controller.abort('enough')

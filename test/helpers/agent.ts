@@ -35,7 +35,7 @@ export class Agent {
       const call = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)
       if (answer.failed === undefined) call?.resolve(answer.done)
-      else call?.reject(Object.assign(new Error(), answer.failed))
+      else call?.reject(Object.assign(new Error('there'), answer.failed))
     })
     child.once('exit', (code, signal) => {
       for (const call of this.#waiting.values()) call.reject(new Error(`the agent ended: ${signal ?? code}`))

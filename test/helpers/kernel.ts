@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
  * Whether the settings of IPC here are those of a namespace that scripts/isolated.mjs made for this run, which the
  * tests may change; those of the machine they may not.
  */
-export const ownNamespace = process.env['IPCKIT_ISOLATED'] === '1' && mayWrite('kernel/msgmnb')
+export const ownNamespace = process.env.IPCKIT_ISOLATED === '1' && mayWrite('kernel/msgmnb')
 
 function mayWrite(setting: string): boolean {
   try {

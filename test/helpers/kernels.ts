@@ -29,8 +29,7 @@ export async function makeQueue(
   kernel: Kernel,
   { capacity = 4, bytes = messageBytes }: { capacity?: number; bytes?: number } = {},
 ): Promise<ByteQueue> {
-  const size =
-    kernel === 'posix' ? { capacity, maxMessageBytes: bytes } : { maxBytes: capacity * bytes }
+  const size = kernel === 'posix' ? { capacity, maxMessageBytes: bytes } : { maxBytes: capacity * bytes }
   const queue: ByteQueue = await Queue.create(newAddress(kernel), { codec: raw(), ...size })
   owner.onTestFinished(async () => {
     await queue.close()

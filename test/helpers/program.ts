@@ -16,8 +16,8 @@ export interface End {
 export interface StartOptions {
   /** Options of node itself. */
   node?: string[]
-  /** A command line that starts the rest of its arguments, such as `['taskset', '--cpu-list', '0']`. */
-  through?: string[]
+  /** What runs the fixture; default this node. */
+  command?: string
 }
 
 export function fixture(name: string): string {
@@ -33,9 +33,14 @@ export class Program {
   readonly ended: Promise<End>
 
   /** Starts test/fixtures/`name` with one argument, which is sent as JSON. */
-  constructor(owner: Owner, name: string, argument: unknown, { node = [], through = [] }: StartOptions = {}) {
-    const line = [...through, process.execPath, ...node, fixture(name), JSON.stringify(argument)]
-    const child = spawn(line[0] as string, line.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
+  constructor(
+    owner: Owner,
+    name: string,
+    argument: unknown,
+    { node = [], command = process.execPath }: StartOptions = {},
+  ) {
+    const args = [...node, fixture(name), JSON.stringify(argument)]
+    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child = child
     createInterface({ input: child.stdout }).on('line', (text) => {
       this.#lines.push(text)

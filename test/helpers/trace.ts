@@ -61,7 +61,13 @@ export class Trace {
 
   /** Fails the first so many such system calls of the process, in any thread. */
   static fail(owner: Owner, pid: number, syscall: string, error: string, times: number): Promise<Trace> {
-    return Trace.#start(owner, ['-f', '-p', String(pid), '-e', `inject=${syscall}:error=${error}:when=1..${times}`])
+    return Trace.#start(owner, [
+      '-f',
+      '-p',
+      String(pid),
+      '-e',
+      `inject=${syscall}:error=${error}:when=1..${times}`,
+    ])
   }
 
   static async #start(owner: Owner, options: string[]): Promise<Trace> {

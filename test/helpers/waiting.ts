@@ -19,14 +19,15 @@ export async function isPending(promise: Promise<unknown>): Promise<boolean> {
 }
 
 /** Numbers of the system calls in which a thread may be seen asleep, by architecture. */
-const numbers: Record<string, Record<'msgsnd' | 'msgrcv' | 'ppoll', number>> = {
-  x64: { msgsnd: 69, msgrcv: 70, ppoll: 271 },
-  arm64: { msgsnd: 189, msgrcv: 188, ppoll: 73 },
+const numbers = {
+  x64: { msgsnd: 69, msgrcv: 70, mq_timedreceive: 243, ppoll: 271 },
+  arm64: { msgsnd: 189, msgrcv: 188, mq_timedreceive: 183, ppoll: 73 },
 }
+type Syscall = keyof (typeof numbers)['x64']
 
 /** How many threads of a process sleep in a system call now. */
-export function sleepersIn(syscall: 'msgsnd' | 'msgrcv' | 'ppoll', pid: number | string = 'self'): number {
-  const number = numbers[process.arch]?.[syscall]
+export function sleepersIn(syscall: Syscall, pid: number | string = 'self'): number {
+  const number = numbers[process.arch as keyof typeof numbers]?.[syscall]
   const folder = `/proc/${pid}/task`
   return readdirSync(folder).filter((thread) => {
     try {

@@ -4,7 +4,15 @@
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type ByteQueue, drain, kernels, makeQueue, numbered, numberOf, type Owner } from '../helpers/kernels.ts'
+import {
+  type ByteQueue,
+  drain,
+  kernels,
+  makeQueue,
+  numbered,
+  numberOf,
+  type Owner,
+} from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { until } from '../helpers/waiting.ts'
 import { arrival, blockedSteps, capacity, full, inspect, prepare, type Step, stepsOf } from './steps.ts'
@@ -34,31 +42,40 @@ describe.each(kernels)('%s: a process', (kernel) => {
   ]
 
   describe.each(moments)('$moment', ({ asleep }) => {
-    test.concurrent.for(steps)('ends naturally at step $name after unref, and says nothing', async (step, here) => {
-      const queue = await makeQueue(here, kernel, { capacity })
-      prepare(queue, step)
-      const program = await goTo(here, queue, step, 'naturally', asleep)
-      expect(await program.ended).toEqual({ code: 0, signal: null, rest: [], errors: '' })
-      await inspect(queue, step)
-    })
+    test.concurrent.for(steps)(
+      'ends naturally at step $name after unref, and says nothing',
+      async (step, here) => {
+        const queue = await makeQueue(here, kernel, { capacity })
+        prepare(queue, step)
+        const program = await goTo(here, queue, step, 'naturally', asleep)
+        expect(await program.ended).toEqual({ code: 0, signal: null, rest: [], errors: '' })
+        await inspect(queue, step)
+      },
+    )
 
-    test.concurrent.for(steps)('exits by process.exit() at step $name, and says nothing', async (step, here) => {
-      const queue = await makeQueue(here, kernel, { capacity })
-      prepare(queue, step)
-      const program = await goTo(here, queue, step, 'exitWithCode', asleep)
-      expect(await program.ended).toEqual({ code: 7, signal: null, rest: [], errors: '' })
-      await inspect(queue, step)
-    })
+    test.concurrent.for(steps)(
+      'exits by process.exit() at step $name, and says nothing',
+      async (step, here) => {
+        const queue = await makeQueue(here, kernel, { capacity })
+        prepare(queue, step)
+        const program = await goTo(here, queue, step, 'exitWithCode', asleep)
+        expect(await program.ended).toEqual({ code: 7, signal: null, rest: [], errors: '' })
+        await inspect(queue, step)
+      },
+    )
 
-    test.concurrent.for(steps)('dies of an uncaught error at step $name, of nothing else', async (step, here) => {
-      const queue = await makeQueue(here, kernel, { capacity })
-      prepare(queue, step)
-      const program = await goTo(here, queue, step, asleep ? 'throw' : 'reject', asleep)
-      const { code, signal, rest, errors } = await program.ended
-      expect({ code, signal, rest }).toEqual({ code: 1, signal: null, rest: [] })
-      expect(errors).toMatch(/Error: (thrown|rejected) on purpose/)
-      await inspect(queue, step)
-    })
+    test.concurrent.for(steps)(
+      'dies of an uncaught error at step $name, of nothing else',
+      async (step, here) => {
+        const queue = await makeQueue(here, kernel, { capacity })
+        prepare(queue, step)
+        const program = await goTo(here, queue, step, asleep ? 'throw' : 'reject', asleep)
+        const { code, signal, rest, errors } = await program.ended
+        expect({ code, signal, rest }).toEqual({ code: 1, signal: null, rest: [] })
+        expect(errors).toMatch(/Error: (thrown|rejected) on purpose/)
+        await inspect(queue, step)
+      },
+    )
   })
 
   describe.each(['SIGTERM', 'SIGINT', 'SIGKILL'] as const)('on %s', (deadly) => {
@@ -71,15 +88,18 @@ describe.each(kernels)('%s: a process', (kernel) => {
       await inspect(queue, step)
     })
 
-    test.concurrent.for(blockedSteps)('dies while blocked in $name, and the queue stays as it was', async (step, here) => {
-      const queue = await makeQueue(here, kernel, { capacity })
-      prepare(queue, step)
-      const program = await goTo(here, queue, step, 'never', false)
-      await until(() => isAsleep(program.pid))
-      program.kill(deadly)
-      expect(await program.ended).toEqual({ code: null, signal: deadly, rest: [], errors: '' })
-      await inspect(queue, step)
-    })
+    test.concurrent.for(blockedSteps)(
+      'dies while blocked in $name, and the queue stays as it was',
+      async (step, here) => {
+        const queue = await makeQueue(here, kernel, { capacity })
+        prepare(queue, step)
+        const program = await goTo(here, queue, step, 'never', false)
+        await until(() => isAsleep(program.pid))
+        program.kill(deadly)
+        expect(await program.ended).toEqual({ code: null, signal: deadly, rest: [], errors: '' })
+        await inspect(queue, step)
+      },
+    )
   })
 })
 

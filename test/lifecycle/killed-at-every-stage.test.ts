@@ -5,7 +5,16 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { type ByteQueue, drain, fill, type Kernel, kernels, makeQueue, numbered, type Owner } from '../helpers/kernels.ts'
+import {
+  type ByteQueue,
+  drain,
+  fill,
+  type Kernel,
+  kernels,
+  makeQueue,
+  numbered,
+  type Owner,
+} from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { canTrace, type Stage, Trace } from '../helpers/trace.ts'
 import { sleepersIn, until } from '../helpers/waiting.ts'
@@ -96,7 +105,9 @@ const sideBySide = 3
 describe.skipIf(!traceable).each(kernels)('%s: a process that is killed (needs strace)', (kernel) => {
   const threads = ['main', 'waiter'] as const
   const table = cases.flatMap((each) =>
-    threads.filter((thread) => thread === 'main' || (each.waits && !each.does.endsWith('Sync'))).map((thread) => ({ ...each, thread })),
+    threads
+      .filter((thread) => thread === 'main' || (each.waits && !each.does.endsWith('Sync')))
+      .map((thread) => ({ ...each, thread })),
   )
   test.for(table)(
     'at each system call of its $thread thread in $does (has to wait: $waits) leaves every message whole',
@@ -132,7 +143,11 @@ describe.skipIf(!traceable)('a wait for which the system lacks something (needs 
     async ({ kernel, syscall, error, times, does }, here) => {
       const queue = await makeQueue(here, kernel)
       if (does === 'put') fill(queue)
-      const program = new Program(here, 'staged.mjs', { address: queue.address, does: `${does} twice`, cold: true })
+      const program = new Program(here, 'staged.mjs', {
+        address: queue.address,
+        does: `${does} twice`,
+        cold: true,
+      })
       expect(await program.says()).toBe('ready')
       const trace = await Trace.fail(here, program.pid, syscall, error, times)
       program.tell('go')

@@ -39,18 +39,25 @@ describe.each(kernels)('%s: a call that blocks the main thread', (kernel) => {
     { call: 'putSync' as const, signal: 'SIGTERM' as const },
   ]
 
-  test.concurrent.for(interrupted)('fails with EINTR in $call on $signal that has a listener, which then runs', async (each, here) => {
-    const { call, signal } = each
-    const queue = await makeQueue(here, kernel)
-    if (call === 'putSync') fill(queue)
-    const program = block(here, queue, [signal], [{ call }, { call: 'turn' }])
-    await blockedIn(program, call)
-    program.kill(signal)
-    expect(await program.says()).toMatch(new RegExp(`^${call}: IpcError EINTR (poll|msgrcv|msgsnd) -4$`))
-    const { code, rest, errors } = await program.ended
-    expect({ code, rest, errors }).toEqual({ code: 0, rest: ['turn', `heard ${signal}`, 'turn: undefined'], errors: '' })
-    expect(drain(queue)).toEqual(call === 'putSync' ? [0, 1, 2, 3] : [])
-  })
+  test.concurrent.for(interrupted)(
+    'fails with EINTR in $call on $signal that has a listener, which then runs',
+    async (each, here) => {
+      const { call, signal } = each
+      const queue = await makeQueue(here, kernel)
+      if (call === 'putSync') fill(queue)
+      const program = block(here, queue, [signal], [{ call }, { call: 'turn' }])
+      await blockedIn(program, call)
+      program.kill(signal)
+      expect(await program.says()).toMatch(new RegExp(`^${call}: IpcError EINTR (poll|msgrcv|msgsnd) -4$`))
+      const { code, rest, errors } = await program.ended
+      expect({ code, rest, errors }).toEqual({
+        code: 0,
+        rest: ['turn', `heard ${signal}`, 'turn: undefined'],
+        errors: '',
+      })
+      expect(drain(queue)).toEqual(call === 'putSync' ? [0, 1, 2, 3] : [])
+    },
+  )
 
   test.concurrent('goes on after one that Ctrl-C ended', async (here) => {
     const queue = await makeQueue(here, kernel)
@@ -213,7 +220,10 @@ describe.each(kernels)('%s: two seconds of', (kernel) => {
       const { reports } = await storm([program], send)
       const { late } = reports[0] as Flow
       expect(Object.keys(late)).toEqual(['getSync', 'get', 'putSync', 'put', 'putMany'])
-      expect(Object.values(late).filter((least) => least < 0), JSON.stringify(late)).toEqual([])
+      expect(
+        Object.values(late).filter((least) => least < 0),
+        JSON.stringify(late),
+      ).toEqual([])
       expect(drain(full)).toEqual([0, 1, 2, 3])
     })
   })

@@ -10,7 +10,16 @@ import { ClosedError, Queue, raw, TimeoutError } from 'ipckit'
 import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { descriptors, threads } from '../helpers/counts.ts'
-import { type ByteQueue, drain, fill, kernels, makeQueue, numbered, numberOf, type Owner } from '../helpers/kernels.ts'
+import {
+  type ByteQueue,
+  drain,
+  fill,
+  kernels,
+  makeQueue,
+  numbered,
+  numberOf,
+  type Owner,
+} from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { long, randomFrom, seed } from '../helpers/random.ts'
 import { isPending, until } from '../helpers/waiting.ts'
@@ -64,7 +73,8 @@ describe.each(kernels)('%s: waits that nothing comes for', (kernel) => {
     expect(threads()).toBeLessThanOrEqual(limit(8))
     if (kernel === 'sysv') {
       const [first] = queues as [ByteQueue]
-      for (const options of [{ type: 2 }, { type: 3 }, { maxType: 3 }, { except: 1 }]) wait(20, first, options)
+      for (const options of [{ type: 2 }, { type: 3 }, { maxType: 3 }, { except: 1 }])
+        wait(20, first, options)
       expect(threads()).toBeLessThanOrEqual(limit(12))
     }
     // All who wait to send on one handle share a thread, too.
@@ -133,7 +143,9 @@ async function finish(queue: ByteQueue, program: Program): Promise<{ count: numb
 const rounds = long ? 1_000_000 : 10_000
 
 describe.each(kernels)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) => {
-  test(`${rounds} gets that are ended while another process sends, no message is lost or doubled`, { timeout: 0 }, async (here) => {
+  test(`${rounds} gets that are ended while another process sends, no message is lost or doubled`, {
+    timeout: 0,
+  }, async (here) => {
     const random = randomFrom(seed)
     const queue = await makeQueue(here, kernel, { capacity: 8 })
     await queue.get({ timeoutMs: 1 }).catch(() => {})
@@ -166,7 +178,9 @@ describe.each(kernels)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) =
 
   const puts = rounds / 5
 
-  test(`${puts} puts that are ended while another process takes, each is there once or was refused`, { timeout: 0 }, async (here) => {
+  test(`${puts} puts that are ended while another process takes, each is there once or was refused`, {
+    timeout: 0,
+  }, async (here) => {
     const random = randomFrom(seed)
     const queue = await makeQueue(here, kernel)
     const program = new Program(here, 'collect.mjs', { address: queue.address, pauseEvery: 3 })
@@ -195,7 +209,9 @@ describe.each(kernels)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) =
     expect(await program.ended).toMatchObject({ code: 0, errors: '' })
   })
 
-  test(`${puts} puts whose handle is closed, each is there once or was refused`, { timeout: 0 }, async (here) => {
+  test(`${puts} puts whose handle is closed, each is there once or was refused`, {
+    timeout: 0,
+  }, async (here) => {
     const random = randomFrom(seed)
     const queue = await makeQueue(here, kernel)
     const program = new Program(here, 'collect.mjs', { address: queue.address, pauseEvery: 2 })
@@ -226,7 +242,9 @@ describe.each(kernels)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) =
     expect(await program.ended).toMatchObject({ code: 0, errors: '' })
   })
 
-  test(`${puts / 20} batches that are ended, each tells exactly how many are there`, { timeout: 0 }, async (here) => {
+  test(`${puts / 20} batches that are ended, each tells exactly how many are there`, {
+    timeout: 0,
+  }, async (here) => {
     const random = randomFrom(seed)
     const queue = await makeQueue(here, kernel)
     const program = new Program(here, 'collect.mjs', { address: queue.address, pauseEvery: 4 })
@@ -256,7 +274,10 @@ describe.each(kernels)('%s: a batch', (kernel) => {
     const numbers = Array.from({ length: 10 }, (_, at) => at)
     expect(await queue.putMany(numbers.map(numbered), { timeoutMs: 30 })).toBe(4)
     await expect(queue.putMany(numbers.map(numbered), { timeoutMs: 30 })).rejects.toThrow(TimeoutError)
-    const late = queue.putMany(numbers.map((number) => numbered(number + 100)), { timeoutMs: 300 })
+    const late = queue.putMany(
+      numbers.map((number) => numbered(number + 100)),
+      { timeoutMs: 300 },
+    )
     const taken = [await queue.get(), await queue.get(), await queue.get()].map(numberOf)
     expect(await late).toBe(3)
     expect([...taken, ...drain(queue)]).toEqual([0, 1, 2, 3, 100, 101, 102])
@@ -270,7 +291,9 @@ describe.each(kernels)('%s: a batch', (kernel) => {
     const aborted = queue.putMany(batch, { signal: controller.signal })
     controller.abort()
     expect(await aborted).toBe(4)
-    await expect(queue.putMany(batch, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(queue.putMany(batch, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
     expect(drain(queue)).toEqual([0, 1, 2, 3])
     const closed = handle.putMany(batch)
     await handle.close()
@@ -281,7 +304,8 @@ describe.each(kernels)('%s: a batch', (kernel) => {
 
 describe.each(kernels)('%s: calls that block and calls that wait on one handle', (kernel) => {
   /** Takes one message after each line, so that the blocked thread need not. */
-  const takeSoon = (here: Owner, { address }: ByteQueue) => new Program(here, 'collect.mjs', { address, pauseEvery: 1 })
+  const takeSoon = (here: Owner, { address }: ByteQueue) =>
+    new Program(here, 'collect.mjs', { address, pauseEvery: 1 })
 
   test('put in the order in which they were made', async (here) => {
     const queue = await makeQueue(here, kernel)
@@ -419,7 +443,9 @@ describe('posix: a wait in notify()', () => {
     const asking = MessageQueue.open(nameOf(queue))
     here.onTestFinished(() => asking.close())
     await expect(asking.notify({ timeoutMs: 5 })).rejects.toThrow(TimeoutError)
-    await expect(asking.notify({ signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(asking.notify({ signal: AbortSignal.timeout(5) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
     const other = MessageQueue.open(nameOf(queue))
     const closed = other.notify()
     await other.close()

@@ -25,7 +25,11 @@ describe.each(kernels)('%s: a worker thread', (kernel) => {
   test.concurrent.for(steps)('exits by process.exit() at step $name', async (step, here) => {
     const queue = await makeQueue(here, kernel, { capacity })
     prepare(queue, step)
-    const thread = new Thread(here, 'step.mjs', { address: queue.address, step: step.name, end: 'exitWithCode' })
+    const thread = new Thread(here, 'step.mjs', {
+      address: queue.address,
+      step: step.name,
+      end: 'exitWithCode',
+    })
     await arrival(queue, step, thread)
     expect(await thread.ended).toEqual({ code: 7, error: undefined, rest: [] })
     await inspect(queue, step)
@@ -138,7 +142,12 @@ describe.each(kernels)('%s: a process ends with worker threads that wait and blo
       })),
     })
     expect(await program.says()).toBe('there')
-    expect(await program.ended).toEqual({ code, signal: null, rest: [], errors: expect.stringMatching(errors) })
+    expect(await program.ended).toEqual({
+      code,
+      signal: null,
+      rest: [],
+      errors: expect.stringMatching(errors),
+    })
     expect(drain(full)).toEqual([0, 1, 2, 3])
     expect(drain(queue)).toEqual([])
   })

@@ -24,7 +24,10 @@ describe('limits', () => {
   })
 
   test('tells the RLIMIT_MSGQUEUE of this process, and Infinity when there is none', async () => {
-    for (const [limit, bytes] of [['50000', 50_000], ['819200', 819_200]] as const) {
+    for (const [limit, bytes] of [
+      ['50000', 50_000],
+      ['819200', 819_200],
+    ] as const) {
       const agent = await Agent.start({ through: ['prlimit', `--msgqueue=${limit}:${limit}`] })
       expect(await agent.call('posix', 'limits')).toMatchObject({ userBytes: bytes })
     }
@@ -51,7 +54,9 @@ describe('a queue over the limits', () => {
       code: 'EINVAL',
       syscall: 'mq_open',
       message: expect.stringMatching(
-        new RegExp(`capacity ${limit + 1} .*limit of ${limit} .*msg_max.*sysctl -w fs\\.mqueue\\.msg_max=${limit + 1}`),
+        new RegExp(
+          `capacity ${limit + 1} .*limit of ${limit} .*msg_max.*sysctl -w fs\\.mqueue\\.msg_max=${limit + 1}`,
+        ),
       ),
     })
     await agent.open('posix.MessageQueue', 'create', name, { capacity: limit, maxMessageBytes: 1 })
@@ -66,26 +71,40 @@ describe('a queue over the limits', () => {
       agent.call('posix.MessageQueue', 'create', name, { capacity: 1, maxMessageBytes: limit + 1 }),
     ).rejects.toMatchObject({
       code: 'EINVAL',
-      message: expect.stringMatching(new RegExp(`size ${limit + 1} .*limit of ${limit} .*sysctl -w fs\\.mqueue\\.msgsize_max=${limit + 1}`)),
+      message: expect.stringMatching(
+        new RegExp(
+          `size ${limit + 1} .*limit of ${limit} .*sysctl -w fs\\.mqueue\\.msgsize_max=${limit + 1}`,
+        ),
+      ),
     })
     await agent.open('posix.MessageQueue', 'create', name, { capacity: 1, maxMessageBytes: limit })
     await agent.call('posix', 'unlink', name)
   })
 
-  test.each([2 ** 31 - 1, 2 ** 30])('of sizes that no machine has, as %i: an error and no queue', async (size) => {
-    const agent = await limited()
-    const name = queues.name()
-    for (const options of [{ capacity: size }, { maxMessageBytes: size }, { capacity: size, maxMessageBytes: size }]) {
-      await expect(agent.call('posix.MessageQueue', 'create', name, options)).rejects.toMatchObject({
-        code: expect.stringMatching(/^(EINVAL|EMFILE|ENOMEM|EOVERFLOW)$/),
-      })
-    }
-    expect(() => MessageQueue.open(name)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
-  })
+  test.each([2 ** 31 - 1, 2 ** 30])(
+    'of sizes that no machine has, as %i: an error and no queue',
+    async (size) => {
+      const agent = await limited()
+      const name = queues.name()
+      for (const options of [
+        { capacity: size },
+        { maxMessageBytes: size },
+        { capacity: size, maxMessageBytes: size },
+      ]) {
+        await expect(agent.call('posix.MessageQueue', 'create', name, options)).rejects.toMatchObject({
+          code: expect.stringMatching(/^(EINVAL|EMFILE|ENOMEM|EOVERFLOW)$/),
+        })
+      }
+      expect(() => MessageQueue.open(name)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+    },
+  )
 
   test('of what a user may have: EMFILE that says so, and room again when a queue is removed', async () => {
     const agent = await limited()
-    const size = { capacity: readSetting('fs/mqueue/msg_max'), maxMessageBytes: readSetting('fs/mqueue/msgsize_max') }
+    const size = {
+      capacity: readSetting('fs/mqueue/msg_max'),
+      maxMessageBytes: readSetting('fs/mqueue/msgsize_max'),
+    }
     const names: string[] = []
     const failed = await (async () => {
       for (;;) {
@@ -121,7 +140,10 @@ describe('a queue over the limits', () => {
   })
 
   test('of what a user may have, when not even one message fits: EMFILE also for a queue of the default capacity', async () => {
-    const agent = await Agent.start({ through: ['prlimit', '--msgqueue=1000:1000'], ...(mayChangeUser && { uid: stranger }) })
+    const agent = await Agent.start({
+      through: ['prlimit', '--msgqueue=1000:1000'],
+      ...(mayChangeUser && { uid: stranger }),
+    })
     const name = queues.name()
     await expect(agent.call('posix.MessageQueue', 'create', name)).rejects.toMatchObject({
       code: 'EMFILE',
@@ -143,17 +165,20 @@ describe('a queue over the limits', () => {
     for (const name of names) await agent.call('posix', 'unlink', name)
   })
 
-  test.runIf(ownNamespace)('eight queues of the default capacity fit also when queues may be deep', async () => {
-    changeSetting('fs/mqueue/msg_max', 10_000)
-    const agent = await limited()
-    const names = Array.from({ length: 8 }, () => queues.name())
-    for (const name of names) {
-      const theirs = await agent.open('posix.MessageQueue', 'create', name, { maxMessageBytes: 128 })
-      const { capacity } = (await agent.call(theirs, 'stat')) as { capacity: number }
-      expect(capacity).toBeGreaterThan(100)
-    }
-    for (const name of names) await agent.call('posix', 'unlink', name)
-  })
+  test.runIf(ownNamespace)(
+    'eight queues of the default capacity fit also when queues may be deep',
+    async () => {
+      changeSetting('fs/mqueue/msg_max', 10_000)
+      const agent = await limited()
+      const names = Array.from({ length: 8 }, () => queues.name())
+      for (const name of names) {
+        const theirs = await agent.open('posix.MessageQueue', 'create', name, { maxMessageBytes: 128 })
+        const { capacity } = (await agent.call(theirs, 'stat')) as { capacity: number }
+        expect(capacity).toBeGreaterThan(100)
+      }
+      for (const name of names) await agent.call('posix', 'unlink', name)
+    },
+  )
 
   test('what failed to be made leaves no queue and no descriptor', async () => {
     const queue = queues.create()

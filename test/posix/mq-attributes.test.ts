@@ -69,14 +69,24 @@ describe('mq_setattr', () => {
   test('mq_setattr/1-1: with nonblock no call waits: each fails with EAGAIN and has done nothing', async () => {
     const queue = queues.create()
     queue.setAttributes({ nonblock: true })
-    const empty = { code: 'EAGAIN', syscall: 'mq_receive', resource: queue.address, message: expect.stringContaining('empty') }
+    const empty = {
+      code: 'EAGAIN',
+      syscall: 'mq_receive',
+      resource: queue.address,
+      message: expect.stringContaining('empty'),
+    }
     await expect(queue.receive()).rejects.toMatchObject(empty)
     await expect(queue.receive({ timeoutMs: 20_000 })).rejects.toMatchObject(empty)
     await expect(queue.receiveMany(3)).rejects.toMatchObject(empty)
     expect(() => queue.receiveSync()).toThrow(expect.objectContaining(empty))
     expect(queue.tryReceive()).toBeUndefined()
     fill(queue)
-    const full = { code: 'EAGAIN', syscall: 'mq_send', resource: queue.address, message: expect.stringContaining('full') }
+    const full = {
+      code: 'EAGAIN',
+      syscall: 'mq_send',
+      resource: queue.address,
+      message: expect.stringContaining('full'),
+    }
     await expect(queue.send(pattern(5))).rejects.toMatchObject(full)
     await expect(queue.send(pattern(5), { timeoutMs: 20_000 })).rejects.toMatchObject(full)
     await expect(queue.sendMany([{ data: pattern(5) }])).rejects.toMatchObject(full)
@@ -100,7 +110,15 @@ describe('mq_setattr', () => {
   test('mq_setattr/1-2: nothing else can be set, and what is no attribute is refused', () => {
     const queue = queues.create()
     const before = queue.stat()
-    for (const bad of [{ capacity: 9, nonblock: true }, { nonblock: 1 }, { nonblock: undefined }, {}, null, undefined, true]) {
+    for (const bad of [
+      { capacity: 9, nonblock: true },
+      { nonblock: 1 },
+      { nonblock: undefined },
+      {},
+      null,
+      undefined,
+      true,
+    ]) {
       expect(() => queue.setAttributes(bad as never)).toThrow(TypeError)
     }
     expect(queue.getAttributes()).toEqual({ nonblock: false })

@@ -47,21 +47,28 @@ describe('mq_close', () => {
     const theirs = await agent.open('posix.MessageQueue', 'open', nameOf(queue))
     await expect(agent.call(theirs, 'notify')).rejects.toMatchObject({ code: 'EBUSY' })
     await other.close()
-    expect(await outcome).toMatchObject([{ status: 'rejected', reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' } }])
-    await expect(agent.call(theirs, 'notify', { timeoutMs: 1 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
-  })
-
-  test.each(Object.keys(calls))('mq_close/3-1: EBADF is ERR_IPC_CLOSED here: %s of a closed handle', async (name) => {
-    const queue = queues.create()
-    await queue.close()
-    const call = async () => calls[name]?.(queue)
-    await expect(call()).rejects.toMatchObject({
-      name: 'ClosedError',
-      code: 'ERR_IPC_CLOSED',
-      resource: queue.address,
-      message: expect.stringContaining('open it again'),
+    expect(await outcome).toMatchObject([
+      { status: 'rejected', reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' } },
+    ])
+    await expect(agent.call(theirs, 'notify', { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'ERR_IPC_TIMEOUT',
     })
   })
+
+  test.each(Object.keys(calls))(
+    'mq_close/3-1: EBADF is ERR_IPC_CLOSED here: %s of a closed handle',
+    async (name) => {
+      const queue = queues.create()
+      await queue.close()
+      const call = async () => calls[name]?.(queue)
+      await expect(call()).rejects.toMatchObject({
+        name: 'ClosedError',
+        code: 'ERR_IPC_CLOSED',
+        resource: queue.address,
+        message: expect.stringContaining('open it again'),
+      })
+    },
+  )
 
   test('mq_close/3-2: closing twice, or disposing of a closed handle, is silent', async () => {
     const queue = queues.create()
@@ -119,9 +126,14 @@ describe('mq_close', () => {
     await isPending(outcome)
     await Promise.all([sender.close(), receiver.close()])
     for (const each of await outcome) {
-      expect(each).toMatchObject({ status: 'rejected', reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' } })
+      expect(each).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ClosedError', code: 'ERR_IPC_CLOSED' },
+      })
     }
-    expect((await full.receiveMany(10)).map(({ data }) => data)).toEqual([0, 1, 2, 3].map((at) => pattern(8, at)))
+    expect((await full.receiveMany(10)).map(({ data }) => data)).toEqual(
+      [0, 1, 2, 3].map((at) => pattern(8, at)),
+    )
     await isPending(outcome)
     expect(full.stat().depth).toBe(0)
     await empty.send(pattern(5))

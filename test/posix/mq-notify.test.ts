@@ -8,16 +8,26 @@
  * | mq_notify03 | a fault of glibc's SIGEV_THREAD, which is not used |
  * | mq_notify/8-1 | a handle is either open or closed: mq_close/3-1 |
  */
-import { getEventListeners } from 'node:events'
+import { spawn, spawnSync } from 'node:child_process'
+import { getEventListeners, once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { list } from 'ipckit/posix'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
-import { isPending, until } from '../helpers/waiting.ts'
+import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
 import { nameOf, pattern, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()
+
+/** A receiver of another language: ours never block in mq_receive. */
+const blockedReceiver = `
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+queue = libc.mq_open(sys.argv[1].encode(), os.O_RDONLY)
+print(libc.mq_receive(queue, ctypes.create_string_buffer(64), ctypes.c_size_t(64), None), flush=True)
+`
+const python = spawnSync('python3', ['-c', 'import ctypes']).status === 0
 
 describe('mq_notify', () => {
   test('mq_notify/1-1, mq_notify01: resolves when a message comes into the empty queue, which it leaves there', async () => {
@@ -55,7 +65,12 @@ describe('mq_notify', () => {
     const queue = queues.create()
     const other = queues.again(queue)
     const notice = queue.notify()
-    const refusal = { code: 'EBUSY', syscall: 'mq_notify', resource: queue.address, message: expect.stringContaining('receive()') }
+    const refusal = {
+      code: 'EBUSY',
+      syscall: 'mq_notify',
+      resource: queue.address,
+      message: expect.stringContaining('receive()'),
+    }
     await expect(queue.notify()).rejects.toMatchObject(refusal)
     await expect(other.notify()).rejects.toMatchObject(refusal)
     const agent = await Agent.start()
@@ -70,7 +85,9 @@ describe('mq_notify', () => {
     const agent = await Agent.start()
     const theirs = await agent.open('posix.MessageQueue', 'open', nameOf(queue))
     const theirNotice = agent.call(theirs, 'notify').catch(() => {})
-    await until(() => list().some(({ address, notifyPid }) => address === queue.address && notifyPid === agent.pid))
+    await until(() =>
+      list().some(({ address, notifyPid }) => address === queue.address && notifyPid === agent.pid),
+    )
     await expect(queue.notify()).rejects.toMatchObject({ code: 'EBUSY' })
     await agent.end()
     await theirNotice
@@ -97,7 +114,10 @@ describe('mq_notify', () => {
   test('mq_notify/3-1: a timeout takes the request back, not before its time', async () => {
     const queue = queues.create()
     const start = performance.now()
-    await expect(queue.notify({ timeoutMs: 30 })).rejects.toMatchObject({ name: 'TimeoutError', code: 'ERR_IPC_TIMEOUT' })
+    await expect(queue.notify({ timeoutMs: 30 })).rejects.toMatchObject({
+      name: 'TimeoutError',
+      code: 'ERR_IPC_TIMEOUT',
+    })
     expect(performance.now() - start).toBeGreaterThanOrEqual(30)
     expect(list().find(({ address }) => address === queue.address)?.notifyPid).toBe(0)
     const notice = queue.notify()
@@ -126,6 +146,24 @@ describe('mq_notify', () => {
     await notice
     expect((await received).data).toEqual(pattern(5))
   })
+
+  if (python) {
+    test('mq_notify/5-1: a process that is blocked in mq_receive gets the message, and no notice comes', async () => {
+      const queue = queues.create()
+      const receiver = spawn('python3', ['-c', blockedReceiver, nameOf(queue)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      onTestFinished(() => void receiver.kill('SIGKILL'))
+      await until(() => sleepersIn('mq_timedreceive', receiver.pid) === 1)
+      const notice = queue.notify()
+      await queue.send(pattern(7))
+      const [said] = await once(receiver.stdout, 'data')
+      expect(Number(said)).toBe(7)
+      expect(await isPending(notice)).toBe(true)
+      await queue.send(pattern(5))
+      await notice
+    })
+  }
 
   test('mq_notify/6-1, mq_notify/7-1: options that cannot be are refused, and nobody is asked', async () => {
     const queue = queues.create()

@@ -35,21 +35,30 @@ describe('mq_open', () => {
     expect(await queue.receive()).toEqual({ data: pattern(5), priority: 7 })
   })
 
-  test.each(['name', '', '/', '//', '/a/b', '/a/', '//a', '/.', '/..', '/a\0b', '\0', 'a/', './a', '/a\0'])('mq_open/2-2: the name %j is refused', (name) => {
-    expect(() => MessageQueue.open(name)).toThrow(RangeError)
-    expect(() => MessageQueue.create(name)).toThrow(RangeError)
-    expect(() => MessageQueue.openOrCreate(name)).toThrow(/Expected a slash followed by 1 to 255 bytes/)
-  })
+  test.each(['name', '', '/', '//', '/a/b', '/a/', '//a', '/.', '/..', '/a\0b', '\0', 'a/', './a', '/a\0'])(
+    'mq_open/2-2: the name %j is refused',
+    (name) => {
+      expect(() => MessageQueue.open(name)).toThrow(RangeError)
+      expect(() => MessageQueue.create(name)).toThrow(RangeError)
+      expect(() => MessageQueue.openOrCreate(name)).toThrow(/Expected a slash followed by 1 to 255 bytes/)
+    },
+  )
 
-  test.each([undefined, null, 5, {}, ['/a'], Symbol('/a'), Buffer.from('/a')])('mq_open/2-3: a name that is no string is refused', (name) => {
-    expect(() => MessageQueue.open(name as never)).toThrow(TypeError)
-    expect(() => MessageQueue.create(name as never)).toThrow(TypeError)
-  })
+  test.each([undefined, null, 5, {}, ['/a'], Symbol('/a'), Buffer.from('/a')])(
+    'mq_open/2-3: a name that is no string is refused',
+    (name) => {
+      expect(() => MessageQueue.open(name as never)).toThrow(TypeError)
+      expect(() => MessageQueue.create(name as never)).toThrow(TypeError)
+    },
+  )
 
-  test.each(['/ ', '/a b', '/ä漢🦊', '/...', '/-', '/%n', '/a:b?c=d'])('mq_open/2-3: the name %j, a prefix to others, is taken', (name) => {
-    const queue = queues.create({}, queues.name() + name.slice(1))
-    expect(queues.again(queue).address).toBe(queue.address)
-  })
+  test.each(['/ ', '/a b', '/ä漢🦊', '/...', '/-', '/%n', '/a:b?c=d'])(
+    'mq_open/2-3: the name %j, a prefix to others, is taken',
+    (name) => {
+      const queue = queues.create({}, queues.name() + name.slice(1))
+      expect(queues.again(queue).address).toBe(queue.address)
+    },
+  )
 
   test('mq_open/3-1: open fails when there is no such queue', () => {
     expect(() => MessageQueue.open(queues.name())).toThrow(expect.objectContaining({ name: 'NotFoundError' }))
@@ -173,7 +182,9 @@ describe('mq_open', () => {
   test('mq_open/11-1: openOrCreate of a queue that exists changes nothing of it', async () => {
     const queue = queues.create({ capacity: 3, maxMessageBytes: 32, mode: 0o640 })
     await queue.send(pattern(5))
-    const other = queues.keep(MessageQueue.openOrCreate(nameOf(queue), { capacity: 7, maxMessageBytes: 50, mode: 0o600 }))
+    const other = queues.keep(
+      MessageQueue.openOrCreate(nameOf(queue), { capacity: 7, maxMessageBytes: 50, mode: 0o600 }),
+    )
     expect(other.stat()).toEqual({ ...queue.stat(), depth: 1, capacity: 3, maxMessageBytes: 32, mode: 0o640 })
     expect((await other.receive()).data).toEqual(pattern(5))
   })
@@ -186,7 +197,12 @@ describe('mq_open', () => {
   })
 
   test('mq_open/13-1: a queue that is made with sizes has these', async () => {
-    for (const [capacity, maxMessageBytes] of [[1, 1], [1, 100], [7, 3], [10, 8]] as const) {
+    for (const [capacity, maxMessageBytes] of [
+      [1, 1],
+      [1, 100],
+      [7, 3],
+      [10, 8],
+    ] as const) {
       const queue = queues.create({ capacity, maxMessageBytes })
       expect(queue.stat()).toMatchObject({ capacity, maxMessageBytes })
       for (let at = 0; at < capacity; at++) expect(queue.trySend(pattern(maxMessageBytes))).toBe(true)
@@ -207,7 +223,9 @@ describe('mq_open', () => {
     for (let round = 0; round < 25; round++) {
       const name = queues.name()
       const outcomes = await Promise.allSettled(
-        agents.map((agent) => agent.open('posix.MessageQueue', 'create', name, { capacity: 1, maxMessageBytes: 8 })),
+        agents.map((agent) =>
+          agent.open('posix.MessageQueue', 'create', name, { capacity: 1, maxMessageBytes: 8 }),
+        ),
       )
       expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(1)
       for (const outcome of outcomes) {
@@ -278,12 +296,16 @@ describe('mq_open', () => {
       await expect(open(readable, 'write')).rejects.toMatchObject(refusal)
       await expect(open(queue, 'write')).resolves.toBeTypeOf('number')
       await expect(open(readable, 'read')).resolves.toBeTypeOf('number')
-      await expect(agent.call('posix.MessageQueue', 'openOrCreate', nameOf(queue))).rejects.toMatchObject(refusal)
+      await expect(agent.call('posix.MessageQueue', 'openOrCreate', nameOf(queue))).rejects.toMatchObject(
+        refusal,
+      )
     })
   } else {
     test('mq_open/22-1, not root: EACCES when the mode does not allow its owner the access', () => {
       const queue = queues.create({ mode: 0o200 })
-      expect(() => queues.again(queue)).toThrow(expect.objectContaining({ code: 'EACCES', syscall: 'mq_open' }))
+      expect(() => queues.again(queue)).toThrow(
+        expect.objectContaining({ code: 'EACCES', syscall: 'mq_open' }),
+      )
       expect(queues.again(queue, { access: 'write' }).closed).toBe(false)
     })
   }
@@ -291,24 +313,34 @@ describe('mq_open', () => {
   test('mq_open/23-1, mq_open01: EEXIST when the queue exists', () => {
     const queue = queues.create()
     expect(() => MessageQueue.create(nameOf(queue))).toThrow(
-      expect.objectContaining({ code: 'EEXIST', syscall: 'mq_open', message: expect.stringContaining('unlink') }),
+      expect.objectContaining({
+        code: 'EEXIST',
+        syscall: 'mq_open',
+        message: expect.stringContaining('unlink'),
+      }),
     )
   })
 
-  test.each([0, -1, 1.5, 2 ** 31, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])('mq_open/25-2: the size %d is refused and nothing is made', (size) => {
-    const name = queues.name()
-    expect(() => MessageQueue.create(name, { capacity: size })).toThrow(RangeError)
-    expect(() => MessageQueue.create(name, { maxMessageBytes: size })).toThrow(RangeError)
-    expect(() => MessageQueue.openOrCreate(name, { capacity: 1, maxMessageBytes: size })).toThrow(RangeError)
-    expect(() => MessageQueue.open(name)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
-  })
+  test.each([0, -1, 1.5, 2 ** 31, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])(
+    'mq_open/25-2: the size %d is refused and nothing is made',
+    (size) => {
+      const name = queues.name()
+      expect(() => MessageQueue.create(name, { capacity: size })).toThrow(RangeError)
+      expect(() => MessageQueue.create(name, { maxMessageBytes: size })).toThrow(RangeError)
+      expect(() => MessageQueue.openOrCreate(name, { capacity: 1, maxMessageBytes: size })).toThrow(
+        RangeError,
+      )
+      expect(() => MessageQueue.open(name)).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+    },
+  )
 
   test('mq_open/25-1: options that cannot be are refused', () => {
     const name = queues.name()
     for (const capacity of ['10', null, 10n]) {
       expect(() => MessageQueue.create(name, { capacity: capacity as never })).toThrow(TypeError)
     }
-    for (const mode of [-1, 0o1000, 1.5]) expect(() => MessageQueue.create(name, { mode })).toThrow(RangeError)
+    for (const mode of [-1, 0o1000, 1.5])
+      expect(() => MessageQueue.create(name, { mode })).toThrow(RangeError)
     expect(() => MessageQueue.create(name, { mode: '600' as never })).toThrow(TypeError)
     for (const access of ['rw', 'toString', '', null, 2]) {
       expect(() => MessageQueue.create(name, { access: access as never })).toThrow(TypeError)
@@ -327,7 +359,11 @@ describe('mq_open', () => {
     const failed = await (async () => {
       for (;;) opened.push(await agent.open('posix.MessageQueue', 'open', name))
     })().catch((error: unknown) => error)
-    expect(failed).toMatchObject({ code: 'EMFILE', syscall: 'mq_open', message: expect.stringContaining('ulimit -n') })
+    expect(failed).toMatchObject({
+      code: 'EMFILE',
+      syscall: 'mq_open',
+      message: expect.stringContaining('ulimit -n'),
+    })
     expect(opened.length).toBeGreaterThan(5)
     await agent.call(opened[0] as number, 'close')
     await agent.open('posix.MessageQueue', 'open', name)
@@ -366,7 +402,9 @@ describe('mq_open', () => {
       const refusal = {
         code: 'ENOSPC',
         syscall: 'mq_open',
-        message: expect.stringMatching(/\/proc\/sys\/fs\/mqueue\/queues_max.*sysctl -w fs\.mqueue\.queues_max=/),
+        message: expect.stringMatching(
+          /\/proc\/sys\/fs\/mqueue\/queues_max.*sysctl -w fs\.mqueue\.queues_max=/,
+        ),
       }
       await expect(agent.call('posix.MessageQueue', 'create', name)).rejects.toMatchObject(refusal)
       await expect(agent.call('posix.MessageQueue', 'openOrCreate', name)).rejects.toMatchObject(refusal)

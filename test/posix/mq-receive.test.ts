@@ -179,16 +179,20 @@ describe('mq_receive, mq_timedreceive', () => {
       await expect(way(name)(queue, { timeout: 1 })).rejects.toThrow(TypeError)
       await expect(way(name)(queue, 5 as never)).rejects.toThrow(TypeError)
     }
-    for (const max of [0, -1, 257, 1.5, 2 ** 31, 2 ** 53]) await expect(queue.receiveMany(max)).rejects.toThrow(RangeError)
+    for (const max of [0, -1, 257, 1.5, 2 ** 31, 2 ** 53])
+      await expect(queue.receiveMany(max)).rejects.toThrow(RangeError)
     await expect(queue.receiveMany('1' as never)).rejects.toThrow(TypeError)
     await expect(queue.receive({ signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })
     expect(queue.stat().depth).toBe(1)
   })
 
-  test.each(ways)('mq_receive/11-1, mq_receive/11-2: EBADF for %s by a handle that may only send', async (name) => {
-    const writer = queues.again(queues.create(), { access: 'write' })
-    await expect(way(name)(writer)).rejects.toMatchObject({ code: 'EBADF', syscall: 'mq_receive' })
-  })
+  test.each(ways)(
+    'mq_receive/11-1, mq_receive/11-2: EBADF for %s by a handle that may only send',
+    async (name) => {
+      const writer = queues.again(queues.create(), { access: 'write' })
+      await expect(way(name)(writer)).rejects.toMatchObject({ code: 'EBADF', syscall: 'mq_receive' })
+    },
+  )
 
   test('mq_timedreceive/10-1: while a message is there no timeout matters', async () => {
     const queue = queues.create()
@@ -206,7 +210,8 @@ describe('mq_receive, mq_timedreceive', () => {
       for (const timeoutMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 53]) {
         await expect(way(name)(queue, { timeoutMs })).rejects.toThrow(RangeError)
       }
-      for (const timeoutMs of ['5', null, 5n]) await expect(way(name)(queue, { timeoutMs })).rejects.toThrow(TypeError)
+      for (const timeoutMs of ['5', null, 5n])
+        await expect(way(name)(queue, { timeoutMs })).rejects.toThrow(TypeError)
     }
   })
 

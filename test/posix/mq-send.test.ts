@@ -19,7 +19,10 @@ const queues = new Queues()
 endAgents()
 
 /** The four ways to send; each fails as a rejection. */
-const sends: Record<string, (queue: MessageQueue, data: Uint8Array, options?: { priority?: number }) => Promise<unknown>> = {
+const sends: Record<
+  string,
+  (queue: MessageQueue, data: Uint8Array, options?: { priority?: number }) => Promise<unknown>
+> = {
   send: (queue, data, options) => queue.send(data, options),
   sendSync: async (queue, data, options) => queue.sendSync(data, options),
   trySend: async (queue, data, options) => queue.trySend(data, options),
@@ -36,23 +39,29 @@ describe('mq_send, mq_timedsend', () => {
     expect(await queue.receive()).toEqual({ data: pattern(20), priority: 3 })
   })
 
-  test.each(ways)('mq_send/2-1, mq_send/14-1: %s refuses one byte more than the queue takes, with both sizes', async (name) => {
-    const queue = queues.create()
-    await way(name)(queue, pattern(64))
-    await expect(way(name)(queue, pattern(65))).rejects.toMatchObject({
-      code: 'EMSGSIZE',
-      syscall: 'mq_send',
-      resource: queue.address,
-      message: expect.stringMatching(/65 bytes.*at most 64.*msgsize_max/),
-    })
-    expect(queue.stat().depth).toBe(1)
-  })
+  test.each(ways)(
+    'mq_send/2-1, mq_send/14-1: %s refuses one byte more than the queue takes, with both sizes',
+    async (name) => {
+      const queue = queues.create()
+      await way(name)(queue, pattern(64))
+      await expect(way(name)(queue, pattern(65))).rejects.toMatchObject({
+        code: 'EMSGSIZE',
+        syscall: 'mq_send',
+        resource: queue.address,
+        message: expect.stringMatching(/65 bytes.*at most 64.*msgsize_max/),
+      })
+      expect(queue.stat().depth).toBe(1)
+    },
+  )
 
-  test.each([0, 1, 7, 8, 9, 63, 64])('mq_send/2-1: a message of %i bytes arrives as it was sent', async (size) => {
-    const queue = queues.create()
-    for (const name of ways) await way(name)(queue, pattern(size))
-    for (const _ of ways) expect((await queue.receive()).data).toEqual(pattern(size))
-  })
+  test.each([0, 1, 7, 8, 9, 63, 64])(
+    'mq_send/2-1: a message of %i bytes arrives as it was sent',
+    async (size) => {
+      const queue = queues.create()
+      for (const name of ways) await way(name)(queue, pattern(size))
+      for (const _ of ways) expect((await queue.receive()).data).toEqual(pattern(size))
+    },
+  )
 
   test('mq_send/3-1: messages come out by priority', async () => {
     const queue = queues.create({ capacity: 6 })
@@ -78,16 +87,19 @@ describe('mq_send, mq_timedsend', () => {
     }
   })
 
-  test.each(ways)('mq_send/4-3, mq_send/13-1: %s refuses priorities of MQ_PRIO_MAX and more, and what is none', async (name) => {
-    const queue = queues.create()
-    for (const priority of [32_768, -1, 1.5, 2 ** 31, 2 ** 32, 2 ** 53, Number.NaN]) {
-      await expect(way(name)(queue, pattern(1), { priority })).rejects.toThrow(RangeError)
-    }
-    for (const priority of ['1', null, 1n]) {
-      await expect(way(name)(queue, pattern(1), { priority: priority as never })).rejects.toThrow(TypeError)
-    }
-    expect(queue.stat().depth).toBe(0)
-  })
+  test.each(ways)(
+    'mq_send/4-3, mq_send/13-1: %s refuses priorities of MQ_PRIO_MAX and more, and what is none',
+    async (name) => {
+      const queue = queues.create()
+      for (const priority of [32_768, -1, 1.5, 2 ** 31, 2 ** 32, 2 ** 53, Number.NaN]) {
+        await expect(way(name)(queue, pattern(1), { priority })).rejects.toThrow(RangeError)
+      }
+      for (const priority of ['1', null, 1n]) {
+        await expect(way(name)(queue, pattern(1), { priority: priority as never })).rejects.toThrow(TypeError)
+      }
+      expect(queue.stat().depth).toBe(0)
+    },
+  )
 
   test('mq_send/5-1, mq_timedsend/5-1: send waits while the queue is full, until there is room', async () => {
     const queue = queues.create()
@@ -182,11 +194,14 @@ describe('mq_send, mq_timedsend', () => {
     expect(queue.stat().depth).toBe(0)
   })
 
-  test.each(ways)('mq_send/11-1, mq_send/11-2, mq_timedsend01: EBADF for %s by a handle that may only receive', async (name) => {
-    const queue = queues.create()
-    const reader = queues.again(queue, { access: 'read' })
-    await expect(way(name)(reader, pattern(5))).rejects.toMatchObject({ code: 'EBADF', syscall: 'mq_send' })
-  })
+  test.each(ways)(
+    'mq_send/11-1, mq_send/11-2, mq_timedsend01: EBADF for %s by a handle that may only receive',
+    async (name) => {
+      const queue = queues.create()
+      const reader = queues.again(queue, { access: 'read' })
+      await expect(way(name)(reader, pattern(5))).rejects.toMatchObject({ code: 'EBADF', syscall: 'mq_send' })
+    },
+  )
 
   test('mq_timedsend/18-1: while there is room no timeout matters', async () => {
     const queue = queues.create()
@@ -231,15 +246,43 @@ describe('mq_send, mq_timedsend', () => {
     ])
     const reason = new Error('enough')
     controller.abort(reason)
-    expect(await sent).toEqual([{ status: 'rejected', reason }, { status: 'rejected', reason }])
+    expect(await sent).toEqual([
+      { status: 'rejected', reason },
+      { status: 'rejected', reason },
+    ])
     expect(queue.stat().depth).toBe(4)
   })
 
   test('sendMany waits for room for all, and keeps the order', async () => {
     const queue = queues.create()
-    const sent = queue.sendMany(Array.from({ length: 40 }, (_, at) => ({ data: pattern(8, at), priority: 2 })))
+    const sent = queue.sendMany(
+      Array.from({ length: 40 }, (_, at) => ({ data: pattern(8, at), priority: 2 })),
+    )
     for (let at = 0; at < 40; at++) expect((await queue.receive()).data).toEqual(pattern(8, at))
     expect(await sent).toBe(40)
+  })
+
+  test('bytes that a getter of the options takes away are an error, and nothing is sent', async () => {
+    const queue = queues.create()
+    const data = new Uint8Array(50)
+    const options = {
+      get timeoutMs() {
+        if (data.length > 0) structuredClone(data, { transfer: [data.buffer] })
+        return 5
+      },
+    }
+    await expect(queue.send(data, options)).rejects.toMatchObject({ code: 'EFAULT' })
+    expect(queue.stat().depth).toBe(0)
+  })
+
+  test('bytes in shared memory are sent as they are', async () => {
+    const queue = queues.create()
+    const data = new Uint8Array(new SharedArrayBuffer(8)).subarray(2, 6)
+    data.set([1, 2, 3, 4])
+    await queue.send(data)
+    await queue.sendMany([{ data }])
+    const seen = await queue.receiveMany(2)
+    expect(seen.map((message) => message.data)).toEqual([Buffer.from(data), Buffer.from(data)])
   })
 
   test('bytes that change while their message waits are sent as they were, and views send their own bytes', async () => {
@@ -247,7 +290,10 @@ describe('mq_send, mq_timedsend', () => {
     fill(queue)
     const memory = pattern(64, 7)
     const data = memory.subarray(10, 30)
-    const sent = [queue.send(data), queue.sendMany([{ data: new Uint8Array(memory.buffer, memory.byteOffset + 3, 5) }])]
+    const sent = [
+      queue.send(data),
+      queue.sendMany([{ data: new Uint8Array(memory.buffer, memory.byteOffset + 3, 5) }]),
+    ]
     const expected = [Buffer.from(memory.subarray(10, 30)), Buffer.from(memory.subarray(3, 8))]
     memory.fill(0)
     for (let at = 0; at < 4; at++) await queue.receive()

@@ -101,14 +101,22 @@ describe('mq_unlink', () => {
   test('mq_unlink/7-1, mq_unlink01: ENOENT when there is no such queue', () => {
     const name = queues.name()
     expect(() => unlink(name)).toThrow(
-      expect.objectContaining({ name: 'NotFoundError', code: 'ENOENT', syscall: 'mq_unlink', resource: `posix:${name}` }),
+      expect.objectContaining({
+        name: 'NotFoundError',
+        code: 'ENOENT',
+        syscall: 'mq_unlink',
+        resource: `posix:${name}`,
+      }),
     )
     const queue = queues.create()
     queue.unlink()
     expect(() => queue.unlink()).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   })
 
-  test.each(['', 'a', '/', '/a/b', '/a\0', undefined, null, 5])('mq_unlink/7-2: what is no name, as %j, is refused', (name) => {
-    expect(() => unlink(name as never)).toThrow(typeof name === 'string' ? RangeError : TypeError)
-  })
+  test.each(['', 'a', '/', '/a/b', '/a\0', undefined, null, 5])(
+    'mq_unlink/7-2: what is no name, as %j, is refused',
+    (name) => {
+      expect(() => unlink(name as never)).toThrow(typeof name === 'string' ? RangeError : TypeError)
+    },
+  )
 })

@@ -51,6 +51,23 @@ describe('a message of 0 bytes', () => {
     }
   })
 
+  // Which of the two gets which is open: the kernel handed the first to the thread of the one who waits, and the
+  // second is taken from the queue by a call that has not heard of that yet.
+  test('reaches one who waits and one who blocks on the same handle', async () => {
+    const queue = queues.create()
+    const agent = await Agent.start()
+    const theirs = await agent.open('sysv.MessageQueue', 'open', { id: queue.stat().id })
+    for (let round = 0; round < 10; round++) {
+      const waiting = agent.call(theirs, 'receive')
+      await until(() => sleepersIn('msgrcv', agent.pid) > 0)
+      const blocked = agent.call(theirs, 'receiveSync', { timeoutMs: 20_000 })
+      await queue.send(empty, { type: 1 })
+      await queue.send(empty, { type: 2 })
+      const types = ((await Promise.all([waiting, blocked])) as { type: number }[]).map(({ type }) => type)
+      expect(types.sort()).toEqual([1, 2])
+    }
+  })
+
   test('goes to those who wait in their order, together with longer ones', async () => {
     const queue = queues.create()
     const other = queues.again(queue)

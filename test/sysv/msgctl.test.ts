@@ -91,7 +91,12 @@ describe('msgctl', () => {
     const before = queue.stat()
     queue.set({})
     queue.set({ mode: 0o640 })
-    expect(queue.stat()).toMatchObject({ mode: 0o640, uid: before.uid, gid: before.gid, maxBytes: before.maxBytes })
+    expect(queue.stat()).toMatchObject({
+      mode: 0o640,
+      uid: before.uid,
+      gid: before.gid,
+      maxBytes: before.maxBytes,
+    })
     queue.set({ maxBytes: 100 })
     expect(queue.stat()).toMatchObject({ mode: 0o640, uid: before.uid, gid: before.gid, maxBytes: 100 })
   })
@@ -189,12 +194,15 @@ describe('msgctl', () => {
       expect(await agent.call(theirs, 'stat')).toMatchObject({ depth: 1, bytes: 5, mode: 0o602 })
     })
   } else {
-    test.runIf(!passesLimits)('not root: EPERM, with the limit, when a queue is set to more than kernel.msgmnb', () => {
-      const queue = queues.create()
-      expect(() => queue.set({ maxBytes: limits().queueBytes + 1 })).toThrow(
-        expect.objectContaining({ code: 'EPERM', message: expect.stringContaining('msgmnb') }),
-      )
-    })
+    test.runIf(!passesLimits)(
+      'not root: EPERM, with the limit, when a queue is set to more than kernel.msgmnb',
+      () => {
+        const queue = queues.create()
+        expect(() => queue.set({ maxBytes: limits().queueBytes + 1 })).toThrow(
+          expect.objectContaining({ code: 'EPERM', message: expect.stringContaining('msgmnb') }),
+        )
+      },
+    )
   }
 
   test('msgctl12: limits tells what IPC_INFO knows', () => {
@@ -244,8 +252,14 @@ describe('msgctl', () => {
       lastSender: process.pid,
       lastReceiver: process.pid,
     })
-    expect(all.find((entry) => entry.id === hidden.stat().id)).toMatchObject({ key: 0, address: hidden.address, depth: 0 })
-    expect(all.map((entry) => entry.id)).toEqual(all.map((entry) => entry.id).sort((one, other) => one - other))
+    expect(all.find((entry) => entry.id === hidden.stat().id)).toMatchObject({
+      key: 0,
+      address: hidden.address,
+      depth: 0,
+    })
+    expect(all.map((entry) => entry.id)).toEqual(
+      all.map((entry) => entry.id).sort((one, other) => one - other),
+    )
     hidden.unlink()
     expect(list().length).toBe(all.length - 1)
   })

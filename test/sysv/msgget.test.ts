@@ -33,14 +33,24 @@ describe('msgget', () => {
     const key = newKey()
     const queue = queues.create({}, key)
     expect(() => MessageQueue.create(key)).toThrow(
-      expect.objectContaining({ name: 'ExistsError', code: 'EEXIST', syscall: 'msgget', resource: queue.address }),
+      expect.objectContaining({
+        name: 'ExistsError',
+        code: 'EEXIST',
+        syscall: 'msgget',
+        resource: queue.address,
+      }),
     )
   })
 
   test('msgget02: ENOENT when no queue of that key exists', () => {
     const key = newKey()
     expect(() => MessageQueue.open(key)).toThrow(
-      expect.objectContaining({ name: 'NotFoundError', code: 'ENOENT', syscall: 'msgget', resource: `sysv:${formatKey(key)}` }),
+      expect.objectContaining({
+        name: 'NotFoundError',
+        code: 'ENOENT',
+        syscall: 'msgget',
+        resource: `sysv:${formatKey(key)}`,
+      }),
     )
     expect(() => MessageQueue.open({ id: 2 ** 31 - 1 })).toThrow(expect.objectContaining({ code: 'ENOENT' }))
   })
@@ -54,7 +64,9 @@ describe('msgget', () => {
         code: 'EACCES',
         message: expect.stringContaining('mode'),
       })
-      await expect(agent.call('sysv.MessageQueue', 'openOrCreate', key)).rejects.toMatchObject({ code: 'EACCES' })
+      await expect(agent.call('sysv.MessageQueue', 'openOrCreate', key)).rejects.toMatchObject({
+        code: 'EACCES',
+      })
       await expect(agent.call('sysv.MessageQueue', 'create', key)).rejects.toMatchObject({ code: 'EEXIST' })
     })
 
@@ -71,7 +83,9 @@ describe('msgget', () => {
       expect(await agent.call(receiving, 'receive')).toMatchObject({ type: 1 })
       await expect(agent.call(sending, 'receive')).rejects.toMatchObject({ code: 'EACCES' })
       await expect(agent.call(receiving, 'send', pattern(5))).rejects.toMatchObject({ code: 'EACCES' })
-      await expect(agent.call(receiving, 'sendMany', [{ data: pattern(5) }])).rejects.toMatchObject({ code: 'EACCES' })
+      await expect(agent.call(receiving, 'sendMany', [{ data: pattern(5) }])).rejects.toMatchObject({
+        code: 'EACCES',
+      })
     })
   } else {
     test('not root: a queue of mode 0 opens to nobody but root', () => {
@@ -130,10 +144,13 @@ describe('names of queues', () => {
     expect(() => MessageQueue.create(key)).toThrow(RangeError)
   })
 
-  test.each([undefined, null, '0x1234', 'public', {}, { path: 5, project: 1 }, { id: '5' }, [], true, 5n])('the name %o is refused', (name) => {
-    expect(() => MessageQueue.open(name as never)).toThrow(TypeError)
-    expect(() => MessageQueue.create(name as never)).toThrow(TypeError)
-  })
+  test.each([undefined, null, '0x1234', 'public', {}, { path: 5, project: 1 }, { id: '5' }, [], true, 5n])(
+    'the name %o is refused',
+    (name) => {
+      expect(() => MessageQueue.open(name as never)).toThrow(TypeError)
+      expect(() => MessageQueue.create(name as never)).toThrow(TypeError)
+    },
+  )
 
   test('a private queue is found by its id alone', async () => {
     const queue = queues.create()
@@ -147,6 +164,24 @@ describe('names of queues', () => {
     expect(queues.create().stat().id).not.toBe(id)
   })
 
+  test('of several processes that openOrCreate a key at once, all succeed, also while it is removed', async () => {
+    const agents = await Promise.all(Array.from({ length: 3 }, () => Agent.start()))
+    for (let round = 0; round < 200; round++) {
+      const key = newKey()
+      await Promise.all(
+        agents.map(async (agent, at) => {
+          const theirs = await agent.open('sysv.MessageQueue', 'openOrCreate', key)
+          if (at > 0) await agent.call(theirs, 'unlink').catch(() => {})
+        }),
+      )
+      await agents[0]
+        ?.open('sysv.MessageQueue', 'open', key)
+        .then((theirs) => agents[0]?.call(theirs, 'unlink'))
+        .catch(() => {})
+    }
+    expect(list()).toEqual([])
+  })
+
   test('ids are given by the kernel, and a private queue has no other name', () => {
     expect(() => MessageQueue.create({ id: 5 })).toThrow(TypeError)
     expect(() => MessageQueue.openOrCreate({ id: 5 })).toThrow(TypeError)
@@ -158,7 +193,9 @@ describe('names of queues', () => {
     const queue = queues.create()
     const { id } = queue.stat()
     queue.unlink()
-    expect(() => MessageQueue.open({ id })).toThrow(expect.objectContaining({ name: 'NotFoundError', code: 'ENOENT' }))
+    expect(() => MessageQueue.open({ id })).toThrow(
+      expect.objectContaining({ name: 'NotFoundError', code: 'ENOENT' }),
+    )
   })
 
   test('ftok makes of a file and a number the key that C makes', () => {
@@ -192,7 +229,8 @@ describe('names of queues', () => {
     for (const maxBytes of [0, -1, 1.5, 2 ** 32, 2 ** 53]) {
       expect(() => MessageQueue.create('private', { maxBytes })).toThrow(RangeError)
     }
-    for (const mode of [-1, 0o1000, 0.5]) expect(() => MessageQueue.create('private', { mode })).toThrow(RangeError)
+    for (const mode of [-1, 0o1000, 0.5])
+      expect(() => MessageQueue.create('private', { mode })).toThrow(RangeError)
     expect(() => MessageQueue.create('private', { mode: '600' as never })).toThrow(TypeError)
     expect(list().length).toBe(before)
   })

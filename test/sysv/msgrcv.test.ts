@@ -8,7 +8,7 @@
  * | msgrcv03 MSG_COPY without IPC_NOWAIT, with MSG_EXCEPT | `peek` never waits and has no selector |
  * | msgrcv08 | 32-bit programs on a 64-bit kernel |
  */
-import { MessageQueue } from 'ipckit/sysv'
+import type { MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
@@ -25,7 +25,8 @@ async function queueOf(...types: number[]): Promise<MessageQueue> {
   return queue
 }
 
-const typesOf = (queue: MessageQueue) => Array.from({ length: queue.stat().depth }, () => queue.tryReceive()?.type)
+const typesOf = (queue: MessageQueue) =>
+  Array.from({ length: queue.stat().depth }, () => queue.tryReceive()?.type)
 
 describe('msgrcv', () => {
   test('msgrcv01: a received message is counted out, with its receiver and the time', async () => {
@@ -110,7 +111,8 @@ describe('msgrcv', () => {
     expect(queue.peek(2)).toBeUndefined()
     expect(queue.peek(2 ** 31 - 1)).toBeUndefined()
     expect(queues.create().peek()).toBeUndefined()
-    for (const bad of [-1, 2 ** 31, 2 ** 53, 0.5, Number.NaN]) expect(() => queue.peek(bad)).toThrow(RangeError)
+    for (const bad of [-1, 2 ** 31, 2 ** 53, 0.5, Number.NaN])
+      expect(() => queue.peek(bad)).toThrow(RangeError)
     expect(() => queue.peek('1' as never)).toThrow(TypeError)
   })
 
@@ -122,7 +124,11 @@ describe('msgrcv', () => {
     const blocked = agent.call(theirs, 'receiveSync').catch((error: unknown) => error)
     await until(() => sleepersIn('msgrcv', agent.pid) > 0)
     agent.kill('SIGINT')
-    expect(await blocked).toMatchObject({ code: 'EINTR', syscall: 'msgrcv', message: expect.stringContaining('signal') })
+    expect(await blocked).toMatchObject({
+      code: 'EINTR',
+      syscall: 'msgrcv',
+      message: expect.stringContaining('signal'),
+    })
     await queue.send(pattern(5))
     expect(await agent.call(theirs, 'receiveSync')).toMatchObject({ type: 1 })
   })

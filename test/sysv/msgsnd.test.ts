@@ -57,14 +57,17 @@ describe('msgsnd', () => {
     })
   }
 
-  test.each([0, -1, -(2 ** 31), 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])('msgsnd02: the type %d is refused', async (type) => {
-    const queue = queues.create()
-    await expect(queue.send(pattern(5), { type })).rejects.toThrow(RangeError)
-    await expect(queue.sendMany([{ data: pattern(5), type }])).rejects.toThrow(RangeError)
-    expect(() => queue.trySend(pattern(5), { type })).toThrow(RangeError)
-    expect(() => queue.sendSync(pattern(5), { type })).toThrow(RangeError)
-    expect(queue.stat().depth).toBe(0)
-  })
+  test.each([0, -1, -(2 ** 31), 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])(
+    'msgsnd02: the type %d is refused',
+    async (type) => {
+      const queue = queues.create()
+      await expect(queue.send(pattern(5), { type })).rejects.toThrow(RangeError)
+      await expect(queue.sendMany([{ data: pattern(5), type }])).rejects.toThrow(RangeError)
+      expect(() => queue.trySend(pattern(5), { type })).toThrow(RangeError)
+      expect(() => queue.sendSync(pattern(5), { type })).toThrow(RangeError)
+      expect(queue.stat().depth).toBe(0)
+    },
+  )
 
   test.each(['1', null, 1n, {}])('msgsnd02: the type %o is refused', async (type) => {
     const queue = queues.create()
@@ -73,12 +76,15 @@ describe('msgsnd', () => {
     expect(queue.stat().depth).toBe(0)
   })
 
-  test.each(['hello', null, undefined, new ArrayBuffer(5), new Uint16Array(5), [1, 2]])('msgsnd02: what is no bytes, as %o, is refused', async (data) => {
-    const queue = queues.create()
-    await expect(queue.send(data as never)).rejects.toThrow(TypeError)
-    await expect(queue.sendMany([{ data: data as never }])).rejects.toThrow(TypeError)
-    expect(() => queue.trySend(data as never)).toThrow(TypeError)
-  })
+  test.each(['hello', null, undefined, new ArrayBuffer(5), new Uint16Array(5), [1, 2]])(
+    'msgsnd02: what is no bytes, as %o, is refused',
+    async (data) => {
+      const queue = queues.create()
+      await expect(queue.send(data as never)).rejects.toThrow(TypeError)
+      await expect(queue.sendMany([{ data: data as never }])).rejects.toThrow(TypeError)
+      expect(() => queue.trySend(data as never)).toThrow(TypeError)
+    },
+  )
 
   test('msgsnd05: a full queue takes nothing from who will not wait (EAGAIN)', () => {
     const queue = fullQueue()
@@ -94,7 +100,11 @@ describe('msgsnd', () => {
     const blocked = agent.call(theirs, 'sendSync', pattern(5)).catch((error: unknown) => error)
     await until(() => sleepersIn('msgsnd', agent.pid) > 0)
     agent.kill('SIGINT')
-    expect(await blocked).toMatchObject({ code: 'EINTR', syscall: 'msgsnd', message: expect.stringContaining('signal') })
+    expect(await blocked).toMatchObject({
+      code: 'EINTR',
+      syscall: 'msgsnd',
+      message: expect.stringContaining('signal'),
+    })
     expect(queue.stat().depth).toBe(4)
   })
 
@@ -125,7 +135,10 @@ describe('msgsnd', () => {
     await until(() => sleepersIn('msgsnd') >= 2 && sleepersIn('msgsnd', agent.pid) >= 1)
     other.unlink()
     for (const call of await calls) {
-      expect(call).toMatchObject({ status: 'rejected', reason: { name: 'RemovedError', code: 'EIDRM', syscall: 'msgsnd' } })
+      expect(call).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'RemovedError', code: 'EIDRM', syscall: 'msgsnd' },
+      })
     }
     expect(await blocked).toMatchObject({ name: 'RemovedError', code: 'EIDRM' })
   })
@@ -133,17 +146,22 @@ describe('msgsnd', () => {
   test('messages of one type and of many come out in the order in which they were sent', async () => {
     const queue = queues.create()
     for (let at = 0; at < 100; at++) await queue.send(pattern(3, at), { type: 1 + (at % 7) })
-    for (let at = 0; at < 100; at++) expect(await queue.receive()).toEqual({ data: pattern(3, at), type: 1 + (at % 7) })
+    for (let at = 0; at < 100; at++)
+      expect(await queue.receive()).toEqual({ data: pattern(3, at), type: 1 + (at % 7) })
   })
 
-  test.each([1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 5, 2 ** 53 - 1])('the type %i arrives as it was sent', async (type) => {
-    const queue = queues.create()
-    await queue.send(pattern(5), { type })
-    await queue.sendMany([{ data: pattern(6), type }])
-    queue.trySend(pattern(7), { type })
-    queue.sendSync(pattern(8), { type })
-    for (const length of [5, 6, 7, 8]) expect(await queue.receive({ type })).toEqual({ data: pattern(length), type })
-  })
+  test.each([1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 32 + 5, 2 ** 53 - 1])(
+    'the type %i arrives as it was sent',
+    async (type) => {
+      const queue = queues.create()
+      await queue.send(pattern(5), { type })
+      await queue.sendMany([{ data: pattern(6), type }])
+      queue.trySend(pattern(7), { type })
+      queue.sendSync(pattern(8), { type })
+      for (const length of [5, 6, 7, 8])
+        expect(await queue.receive({ type })).toEqual({ data: pattern(length), type })
+    },
+  )
 
   test.each([0, 1, 8191, 8192])('a message of %i bytes arrives as it was sent', async (length) => {
     const queue = queues.create()
@@ -158,6 +176,29 @@ describe('msgsnd', () => {
     await queue.sendMany([{ data: new Uint8Array(memory.buffer, memory.byteOffset + 7, 5) }])
     expect((await queue.receive()).data).toEqual(Buffer.from(memory.subarray(100, 120)))
     expect((await queue.receive()).data).toEqual(Buffer.from(memory.subarray(7, 12)))
+  })
+
+  test('bytes that a getter of the options takes away are an error, and nothing is sent', async () => {
+    const queue = queues.create()
+    const data = new Uint8Array(50)
+    const options = {
+      get timeoutMs() {
+        if (data.length > 0) structuredClone(data, { transfer: [data.buffer] })
+        return 5
+      },
+    }
+    await expect(queue.send(data, options)).rejects.toMatchObject({ code: 'EFAULT' })
+    expect(queue.stat().depth).toBe(0)
+  })
+
+  test('bytes in shared memory are sent as they are', async () => {
+    const queue = queues.create()
+    const data = new Uint8Array(new SharedArrayBuffer(8)).subarray(2, 6)
+    data.set([1, 2, 3, 4])
+    await queue.send(data)
+    await queue.sendMany([{ data }])
+    const seen = await queue.receiveMany(2)
+    expect(seen.map((message) => message.data)).toEqual([Buffer.from(data), Buffer.from(data)])
   })
 
   test('bytes that change while their message waits for room are sent as they were', async () => {
@@ -306,9 +347,16 @@ describe('msgsnd', () => {
     })
   }
 
-  test.runIf(!passesLimits)('a queue larger than kernel.msgmnb is EPERM, with what raises the limit, and is not made', () => {
-    expect(() => MessageQueue.create('private', { maxBytes: 2 ** 30 })).toThrow(
-      expect.objectContaining({ code: 'EPERM', syscall: 'msgctl', message: expect.stringMatching(/msgmnb.*sysctl -w/) }),
-    )
-  })
+  test.runIf(!passesLimits)(
+    'a queue larger than kernel.msgmnb is EPERM, with what raises the limit, and is not made',
+    () => {
+      expect(() => MessageQueue.create('private', { maxBytes: 2 ** 30 })).toThrow(
+        expect.objectContaining({
+          code: 'EPERM',
+          syscall: 'msgctl',
+          message: expect.stringMatching(/msgmnb.*sysctl -w/),
+        }),
+      )
+    },
+  )
 })

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CreateOptions, MessageQueue, type QueueName } from 'ipckit/sysv'
+import type { CreateOptions, MessageQueue, QueueName } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { ownNamespace } from '../helpers/kernel.ts'
@@ -160,7 +160,9 @@ if (canChooseIds()) {
       queue.unlink()
       const fresh = createWithId(id, 'private')
       await fresh.send(pattern(5))
-      expect(await waiting).toMatchObject([{ status: 'rejected', reason: { name: 'RemovedError', code: 'EIDRM' } }])
+      expect(await waiting).toMatchObject([
+        { status: 'rejected', reason: { name: 'RemovedError', code: 'EIDRM' } },
+      ])
       expect(fresh.stat().depth).toBe(1)
     })
 
@@ -191,7 +193,10 @@ if (canChooseIds()) {
 }
 
 describe('a queue that others change or use while a handle rests', () => {
-  async function resting(change: (agent: Agent, theirs: number) => Promise<unknown>, before?: (queue: MessageQueue) => Promise<unknown>) {
+  async function resting(
+    change: (agent: Agent, theirs: number) => Promise<unknown>,
+    before?: (queue: MessageQueue) => Promise<unknown>,
+  ) {
     const queue = queues.create({}, newKey())
     await before?.(queue)
     const agent = await Agent.start()

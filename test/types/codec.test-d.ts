@@ -1,6 +1,5 @@
 /** What codecs must infer, and what must not compile. The compiler runs this file; nothing else does. */
-import * as v from 'valibot'
-import { z } from 'zod'
+
 import {
   array,
   bool,
@@ -30,7 +29,9 @@ import {
   u32,
   u64,
   v8,
-} from '../../dist/codec/index.js'
+} from 'ipckit'
+import * as v from 'valibot'
+import { z } from 'zod'
 
 /** True when two types are the same to the compiler; `any` is the same as nothing but itself. */
 type Equal<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false

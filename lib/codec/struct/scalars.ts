@@ -10,7 +10,15 @@ import { type FieldType, leafType } from './field.js'
 const integers = (min: number, max: number): string => `an integer from ${min} to ${max}`
 const bigints = (min: bigint, max: bigint): string => `a bigint from ${min}n to ${max}n`
 
-/** C's `int8_t` (`signed char`): an integer from -128 to 127. */
+/**
+ * C's `int8_t` (`signed char`): an integer from -128 to 127.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ celsius: i8 })
+ * ```
+ */
 export const i8: FieldType<number> = leafType({
   word: 'i8',
   c: 'int8_t',
@@ -27,7 +35,15 @@ export const i8: FieldType<number> = leafType({
   read: (view, _bytes, at) => view.getInt8(at),
 })
 
-/** C's `uint8_t` (`unsigned char`): an integer from 0 to 255. Many of them are better {@link bytes}. */
+/**
+ * C's `uint8_t` (`unsigned char`): an integer from 0 to 255. Many of them are better {@link bytes}.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ level: u8 })
+ * ```
+ */
 export const u8: FieldType<number> = leafType({
   word: 'u8',
   c: 'uint8_t',
@@ -44,7 +60,15 @@ export const u8: FieldType<number> = leafType({
   read: (view, _bytes, at) => view.getUint8(at),
 })
 
-/** C's `int16_t` (`short`): an integer from -32768 to 32767. */
+/**
+ * C's `int16_t` (`short`): an integer from -32768 to 32767.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ sample: i16 })
+ * ```
+ */
 export const i16: FieldType<number> = leafType({
   word: 'i16',
   c: 'int16_t',
@@ -61,7 +85,15 @@ export const i16: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getInt16(at, little),
 })
 
-/** C's `uint16_t` (`unsigned short`): an integer from 0 to 65535. */
+/**
+ * C's `uint16_t` (`unsigned short`): an integer from 0 to 65535.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ port: u16 })
+ * ```
+ */
 export const u16: FieldType<number> = leafType({
   word: 'u16',
   c: 'uint16_t',
@@ -78,7 +110,15 @@ export const u16: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getUint16(at, little),
 })
 
-/** C's `int32_t` (`int`, `pid_t`): an integer from -2147483648 to 2147483647. */
+/**
+ * C's `int32_t` (`int`, `pid_t`): an integer from -2147483648 to 2147483647.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ id: i32 })
+ * ```
+ */
 export const i32: FieldType<number> = leafType({
   word: 'i32',
   c: 'int32_t',
@@ -95,7 +135,15 @@ export const i32: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getInt32(at, little),
 })
 
-/** C's `uint32_t` (`unsigned int`, `uid_t`): an integer from 0 to 4294967295. */
+/**
+ * C's `uint32_t` (`unsigned int`, `uid_t`): an integer from 0 to 4294967295.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ sequence: u32 })
+ * ```
+ */
 export const u32: FieldType<number> = leafType({
   word: 'u32',
   c: 'uint32_t',
@@ -112,7 +160,15 @@ export const u32: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getUint32(at, little),
 })
 
-/** C's `int64_t` (`long`, `ssize_t` and `time_t` on 64-bit Linux): a bigint of -(2n ** 63n) to 2n ** 63n - 1n. */
+/**
+ * C's `int64_t` (`long`, `ssize_t` and `time_t` on 64-bit Linux): a bigint of -(2n ** 63n) to 2n ** 63n - 1n.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ at: i64 }) // { at: bigint }
+ * ```
+ */
 export const i64: FieldType<bigint> = leafType({
   word: 'i64',
   c: 'int64_t',
@@ -129,7 +185,15 @@ export const i64: FieldType<bigint> = leafType({
   read: (view, _bytes, at, little) => view.getBigInt64(at, little),
 })
 
-/** C's `uint64_t` (`unsigned long` and `size_t` on 64-bit Linux): a bigint from 0n to 2n ** 64n - 1n. */
+/**
+ * C's `uint64_t` (`unsigned long` and `size_t` on 64-bit Linux): a bigint from 0n to 2n ** 64n - 1n.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ bytesSent: u64 }) // { bytesSent: bigint }
+ * ```
+ */
 export const u64: FieldType<bigint> = leafType({
   word: 'u64',
   c: 'uint64_t',
@@ -149,6 +213,12 @@ export const u64: FieldType<bigint> = leafType({
 /**
  * C's `float`: a number, rounded to the nearest float (about 7 digits). NaN and the infinities are numbers;
  * a finite number that would round to an infinity, from 3.4028236e38 on, is refused.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ volts: f32 })
+ * ```
  */
 export const f32: FieldType<number> = leafType({
   word: 'f32',
@@ -168,7 +238,15 @@ export const f32: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getFloat32(at, little),
 })
 
-/** C's `double`: any number; NaN and the infinities are numbers. */
+/**
+ * C's `double`: any number; NaN and the infinities are numbers.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ price: f64 })
+ * ```
+ */
 export const f64: FieldType<number> = leafType({
   word: 'f64',
   c: 'double',
@@ -185,7 +263,15 @@ export const f64: FieldType<number> = leafType({
   read: (view, _bytes, at, little) => view.getFloat64(at, little),
 })
 
-/** C's `bool`: one byte, written as 0 or 1; every byte but 0 reads as true. */
+/**
+ * C's `bool`: one byte, written as 0 or 1; every byte but 0 reads as true.
+ * Writing another value throws a `TypeError` or `RangeError` that names the field.
+ *
+ * @example
+ * ```ts
+ * struct({ open: bool })
+ * ```
+ */
 export const bool: FieldType<boolean> = leafType({
   word: 'bool',
   c: 'bool',

@@ -45,7 +45,15 @@ export type StructOutput<F> = { -readonly [K in keyof F]: FieldOutput<F[K]> }
  */
 export type StructInput<F> = { -readonly [K in keyof F]: FieldInput<F[K]> }
 
-/** How a {@link struct} lies in memory. */
+/**
+ * How a {@link struct} lies in memory.
+ *
+ * @example
+ * ```ts
+ * const header = struct({ kind: u8, length: u32 }, { packed: true, endian: 'big' })
+ * header.size // 5
+ * ```
+ */
 export interface StructOptions {
   /** No padding: the fields follow each other, as with GCC's `__attribute__((packed))`. Default `false`. */
   packed?: boolean | undefined
@@ -53,7 +61,14 @@ export interface StructOptions {
   endian?: 'little' | 'big' | undefined
 }
 
-/** Where a field of a struct lies. */
+/**
+ * Where a field of a struct lies.
+ *
+ * @example
+ * ```ts
+ * for (const { name, offset, size } of tick.fields) console.log(name, offset, size)
+ * ```
+ */
 export interface StructField {
   readonly name: string
   /** Bytes from the beginning of the struct, as C's `offsetof`. */

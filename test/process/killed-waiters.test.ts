@@ -1,0 +1,122 @@
+/**
+ * A consumer that waits holds nothing: it is killed at the moment a message comes, and the message is in the queue.
+ *
+ * The victim and the one who kills it share one processor, which the latter does not give up between sending and
+ * killing: the victim is woken by the message and dies before it runs. A program that blocks in msgrcv(2) or
+ * mq_receive(3) itself loses the message then, as the kernel has handed it over: that is tested too, and shows
+ * that the moment is the right one.
+ */
+import { execFile, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import {
+  type ByteQueue,
+  drain,
+  type Kernel,
+  kernels,
+  makeQueue,
+  numbered,
+  type Owner,
+} from '../helpers/kernels.ts'
+import { Program } from '../helpers/program.ts'
+import { long } from '../helpers/random.ts'
+import { sleepersIn, until } from '../helpers/waiting.ts'
+
+const run = promisify(execFile)
+const has = (command: string) => spawnSync(command, ['--version']).status === 0
+
+/** The processors that this process may use, and the first of them. */
+const all = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+const one = /^\d+/.exec(all)?.[0] ?? '0'
+const bind = (pid: number, processors: string) => run('taskset', ['-a', '-c', '-p', processors, String(pid)])
+
+/** How often this thread has given up its processor. */
+function switches(): string[] {
+  return readFileSync('/proc/thread-self/status', 'latin1').match(/ctxt_switches:\s*\d+/g) ?? []
+}
+
+interface Victim {
+  queue: ByteQueue
+  program: Program
+}
+
+async function startVictim(here: Owner, kernel: Kernel, way: string): Promise<Victim> {
+  const queue = await makeQueue(here, kernel)
+  const program =
+    way === 'itself'
+      ? new Program(here, 'blocked_receiver.py', { address: queue.address }, { command: 'python3' })
+      : new Program(here, 'waiter.mjs', { address: queue.address, way })
+  expect(await program.says()).toBe('there')
+  await until(() => {
+    // The thread that polls POSIX queues always sleeps.
+    if (way === 'get') return kernel === 'posix' || sleepersIn('msgrcv', program.pid) > 0
+    return /\) S /.test(readFileSync(`/proc/${program.pid}/stat`, 'latin1'))
+  })
+  await bind(program.pid, one)
+  return { queue, program }
+}
+
+/** Sends a message to each and kills it: how many died before they ran, and how many messages are gone. */
+async function kill(victims: Victim[], message: Uint8Array): Promise<{ deaths: number; lost: number }> {
+  let deaths = 0
+  let lost = 0
+  for (const { queue, program } of victims) {
+    // A fresh share of the processor.
+    await sleep(1)
+    const { pid } = program
+    const before = switches()
+    queue.tryPut(message)
+    process.kill(pid, 'SIGKILL')
+    const wasHere = String(switches()) === String(before)
+    const { signal, rest } = await program.ended
+    expect(signal).toBe('SIGKILL')
+    const left = drain(queue)
+    expect(left.length).toBeLessThanOrEqual(1)
+    // Another process came in between, and the victim may have lived on for a while: that is no case of ours.
+    if (!wasHere) continue
+    expect(rest).toEqual([])
+    deaths++
+    if (left.length === 0) lost++
+  }
+  return { deaths, lost }
+}
+
+async function killAll(here: Owner, kernel: Kernel, way: string, count: number): Promise<number> {
+  await bind(process.pid, one)
+  here.onTestFinished(async () => {
+    await bind(process.pid, all)
+  })
+  let deaths = 0
+  let lost = 0
+  while (deaths < count) {
+    const group = Array.from({ length: Math.min(8, count - deaths) }, () => startVictim(here, kernel, way))
+    const killed = await kill(await Promise.all(group), numbered(deaths))
+    deaths += killed.deaths
+    lost += killed.lost
+  }
+  return lost
+}
+
+const kills = long ? 1000 : 100
+
+describe.skipIf(!has('taskset')).each(kernels)(
+  '%s: a message that comes at the moment of a kill (needs taskset)',
+  (kernel) => {
+    test.for(['get', 'getSync'])(
+      `stays in the queue when the consumer waits in %s: none of ${kills} is lost`,
+      { timeout: 0 },
+      async (way, here) => {
+        expect(await killAll(here, kernel, way, kills)).toBe(0)
+      },
+    )
+
+    test.skipIf(!has('python3'))(
+      'is lost when the consumer blocks in the system call itself, each time',
+      async (here) => {
+        expect(await killAll(here, kernel, 'itself', 10)).toBe(10)
+      },
+    )
+  },
+)
