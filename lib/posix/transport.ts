@@ -186,7 +186,8 @@ export class PosixTransport implements Transport {
     expect(this.#token, this.#onEvent)
     if (this.#heedsRemoval) this.#watchRemoval(action)
     const result = native.mqArm(this.#handle, this.#token, toSend)
-    if (result !== 0) throw this.#error(result, 'epoll_ctl', action, length)
+    if (result === 0) return
+    throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', action, length)
   }
 
   readonly #onEvent = (events: number): void => this.#tell(events)
@@ -251,6 +252,8 @@ export class PosixTransport implements Transport {
         return 'this handle was opened without the access for that; open the queue with the `access` that you need'
       case errnoOf.EIDRM:
         return 'the queue was removed (mq_unlink), and nobody else can find it any more; open it again'
+      case errnoOf.EAGAIN:
+        return 'no thread can be made to wait; see ulimit -u and the pids limit of the container'
       case errnoOf.EINTR:
         return 'a signal that this process handles came while the thread was blocked'
       default:

@@ -180,6 +180,28 @@ describe('a queue over the limits', () => {
     },
   )
 
+  test.runIf(mayChangeUser)(
+    'of threads: EAGAIN that says so for who must wait, and others are served',
+    async () => {
+      const agent = await Agent.start({ uid: stranger, through: ['prlimit', '--nproc=1:1'] })
+      const name = queues.name()
+      const theirs = await agent.open('posix.MessageQueue', 'create', name, {
+        capacity: 1,
+        maxMessageBytes: 8,
+      })
+      const refusal = {
+        code: 'EAGAIN',
+        syscall: 'pthread_create',
+        message: expect.stringContaining('ulimit -u'),
+      }
+      await expect(agent.call(theirs, 'receive')).rejects.toMatchObject(refusal)
+      await agent.call(theirs, 'send', Buffer.from('x'))
+      await expect(agent.call(theirs, 'send', Buffer.from('x'))).rejects.toMatchObject(refusal)
+      expect(await agent.call(theirs, 'receive')).toMatchObject({ priority: 0 })
+      await agent.call('posix', 'unlink', name)
+    },
+  )
+
   test('what failed to be made leaves no queue and no descriptor', async () => {
     const queue = queues.create()
     const failing = () => MessageQueue.create(nameOf(queue))

@@ -388,6 +388,24 @@ describe('selectors', () => {
 })
 
 describe('who sleeps', () => {
+  test.runIf(mayChangeUser)(
+    'is told with EAGAIN when no thread can be made, and others are served',
+    async () => {
+      const agent = await Agent.start({ uid: stranger, through: ['prlimit', '--nproc=1:1'] })
+      const theirs = await agent.open('sysv.MessageQueue', 'create', 'private', { maxBytes: 1 })
+      const refusal = {
+        code: 'EAGAIN',
+        syscall: 'pthread_create',
+        message: expect.stringContaining('ulimit -u'),
+      }
+      await expect(agent.call(theirs, 'receive')).rejects.toMatchObject(refusal)
+      await agent.call(theirs, 'send', Buffer.from('x'))
+      await expect(agent.call(theirs, 'send', Buffer.from('x'))).rejects.toMatchObject(refusal)
+      expect(await agent.call(theirs, 'receive')).toMatchObject({ type: 1 })
+      await agent.call(theirs, 'unlink')
+    },
+  )
+
   test('pending receives with one selector need one thread, and none when they have ended', async () => {
     const queue = queues.create()
     const controller = new AbortController()
