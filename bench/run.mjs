@@ -25,9 +25,10 @@ function limit(path) {
 
 function describeMachine() {
   const [{ model }] = cpus()
-  const load = loadavg().map((number) => number.toFixed(1))
+  const [load] = loadavg()
+  const busy = load > cpus().length / 2 ? ': BUSY, these are not the figures of a quiet machine' : ''
   return [
-    `${model}, ${cpus().length} CPUs, load ${load.join(' ')}`,
+    `${model}, ${cpus().length} CPUs, load ${load.toFixed(1)}${busy}`,
     `Linux ${release()}, Node ${process.versions.node}, V8 ${process.versions.v8}`,
     `POSIX queues: ${limit('fs/mqueue/msg_max')} messages of ${limit('fs/mqueue/msgsize_max')} B at most; System V queues: ${limit('kernel/msgmnb')} B`,
   ].join('\n')
@@ -56,7 +57,7 @@ function summarise(runs) {
   const widths = [0, 1, 2, 3].map((at) => Math.max(0, ...columns.map((row) => row[at].length)))
   for (const row of columns) console.log(row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join('  '))
   const count = (verdict) => rows.filter((row) => row.verdict === verdict).length
-  console.log(`${count('PASS')} bars passed, ${count('FAIL')} missed`)
+  console.log(`${count('PASS')} bars passed, ${count('FAIL')} missed, ${count('BROKEN')} measurements broken`)
 }
 
 const unknown = names.filter((name) => !Object.hasOwn(benchmarks, name))

@@ -10,8 +10,15 @@ const products = join(dirname(bench), 'build-bench')
 /** The source that knows the kernel's calls, by scheme. */
 const calls = { posix: 'mq.c', sysv: 'msg.c' }
 
-/** Compiles the twin of a scheme and returns the path of the program. */
+const programs = new Map()
+
+/** The program that is the twin of a scheme, compiled anew by every run of a benchmark. */
 export function compileTwin(scheme) {
+  if (!programs.has(scheme)) programs.set(scheme, compile(scheme))
+  return programs.get(scheme)
+}
+
+function compile(scheme) {
   mkdirSync(products, { recursive: true })
   const program = join(products, `twin-${scheme}`)
   const fresh = `${program}.${process.pid}`

@@ -226,6 +226,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   values(options?: GetOptions<S>): AsyncIterableIterator<T> {
     const selector = this.#selector(options, waiting)
     let ended = false
+    const waits = new Set<Promise<unknown>>()
     const end: IteratorReturnResult<undefined> = { value: undefined, done: true }
     return {
       next: () => {
@@ -234,16 +235,27 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
           checkWait(options)
           const ready = this.#channel.tryReceive(selector, this.#takeResult, 1)
           if (ready !== nothing) return Promise.resolve(ready)
-          return this.#channel.receive(selector, this.#takeResult, 1, options).catch((error) => {
-            if (error instanceof ClosedError) return end
-            throw error
-          })
+          const wait = this.#channel.receive(selector, this.#takeResult, 1, options)
+          waits.add(wait)
+          return wait.then(
+            (result) => {
+              waits.delete(wait)
+              return result
+            },
+            (error) => {
+              waits.delete(wait)
+              if (error === end || error instanceof ClosedError) return end
+              throw error
+            },
+          )
         } catch (error) {
           return Promise.reject(error)
         }
       },
       return: () => {
         ended = true
+        // What they would take, nobody would see.
+        for (const wait of waits) this.#channel.withdraw(wait, end)
         return Promise.resolve(end)
       },
       [Symbol.asyncIterator]() {

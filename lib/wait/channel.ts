@@ -94,6 +94,11 @@ export class Channel {
     return this.#receives.receive(selector, take, max, options, this.#keepsAlive)
   }
 
+  /** Ends a wait that {@link receive} began; when it has ended already, nothing happens. */
+  withdraw(wait: Promise<unknown>, reason: unknown): void {
+    this.#receives.withdraw(wait, reason)
+  }
+
   receiveSync<R>(selector: Selector, take: Take<R>, max: number, options?: SyncWaitOptions): R {
     this.checkOpen()
     checkSyncWait(options)

@@ -97,6 +97,12 @@ export class ReceiveLine {
     }
   }
 
+  withdraw(wait: Promise<unknown>, reason: unknown): void {
+    for (const group of this.#groups.values()) {
+      for (const pending of group.line) if (pending.promise === wait) this.#onEnd(pending, reason)
+    }
+  }
+
   onArrival(selector: Selector, error?: Error): void {
     const group = this.#groups.get(keyOf(selector))
     if (group !== undefined) {

@@ -6,7 +6,7 @@ import { MessageQueue } from 'ipckit/sysv'
 import { onTestFinished } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
 
-export const main = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
+export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 /** How a shell starts the command. */
 export const command = `'${process.execPath}' '${main}'`
 

@@ -170,6 +170,15 @@ export function endings(subject: Subject): void {
     }
   })
 
+  test('removing a queue through the handle that waits ends its waits too', async () => {
+    const queue = await bench.create()
+    const outcome = Promise.allSettled([queue.get(), queue.receive()])
+    await isPending(outcome)
+    await queue.unlink()
+    const removed = { status: 'rejected', reason: { name: 'RemovedError', code: 'EIDRM' } }
+    expect(await outcome).toMatchObject([removed, removed])
+  })
+
   test('waits on a queue that was removed before end with RemovedError', async () => {
     const queue = await bench.create()
     const other = await bench.open(queue.address)

@@ -70,6 +70,37 @@ export function iteration(subject: Subject): void {
     expect(await queue[Symbol.asyncIterator]().next()).toEqual({ value: undefined, done: true })
   })
 
+  test('ending an iterator ends its waits, which take nothing', async () => {
+    const queue = await bench.create()
+    const other = await bench.open(queue.address)
+    const iterator = queue.values()
+    const waiting = [iterator.next(), iterator.next()]
+    const alsoWaiting = other.values({ timeoutMs: 20_000 })
+    const third = alsoWaiting.next()
+    await isPending(Promise.all(waiting))
+    const end = { value: undefined, done: true }
+    expect(await iterator.return?.()).toEqual(end)
+    expect(await alsoWaiting.return?.()).toEqual(end)
+    expect(await Promise.all([...waiting, third])).toEqual([end, end, end])
+    await other.put(unit(1))
+    expect(await isPending(Promise.resolve())).toBe(false)
+    expect(queue.stat().depth).toBe(1)
+    expect(await queue.get()).toBe(unit(1))
+  })
+
+  test('a stream that is made of a loop takes nothing after it was destroyed', async () => {
+    const queue = await bench.create()
+    const stream = Readable.from(queue)
+    stream.on('data', () => {})
+    await isPending(new Promise(() => {}))
+    const closed = new Promise((resolve) => stream.on('close', resolve))
+    stream.destroy()
+    await closed
+    await queue.put(unit(1))
+    await isPending(new Promise(() => {}))
+    expect(queue.stat().depth).toBe(1)
+  })
+
   test('calls of next that nobody awaited yet are served in order', async () => {
     const queue = await bench.create()
     const iterator = queue.values()

@@ -1,5 +1,6 @@
 /** Another process that opens queues and calls their methods; see test/fixtures/agent.mjs. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach } from 'vitest'
 
@@ -14,14 +15,25 @@ interface Answer {
 /** A uid that is neither root nor anybody who owns queues here. */
 export const stranger = 61_234
 
-/** Whether a child process may become another user. */
-export const mayChangeUser = process.getuid?.() === 0
+/** Whether a child process may become another user: root may, but not the root of a user namespace of one user. */
+export const mayChangeUser =
+  process.getuid?.() === 0 &&
+  readFileSync('/proc/self/uid_map', 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .some(([first = 0, , length = 0]) => stranger >= first && stranger < first + length)
 
 export interface AgentOptions {
   /** The user it becomes; needs {@link mayChangeUser}. */
   uid?: number
   /** A command line that starts the rest of its arguments, such as `['prlimit', '--nofile=64']`. */
   through?: string[]
+}
+
+/** Makes an agent of the same user for which modes hold: the capabilities of root, if it has any, are gone. */
+export const withoutPrivileges: AgentOptions = {
+  through: process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [],
 }
 
 export class Agent {

@@ -6,7 +6,9 @@ import { onTestFinished } from 'vitest'
  * Whether the settings of IPC here are those of a namespace that scripts/isolated.mjs made for this run, which the
  * tests may change; those of the machine they may not.
  */
-export const ownNamespace = process.env.IPCKIT_ISOLATED === '1' && mayWrite('kernel/msgmnb')
+export const ownNamespace =
+  process.env.IPCKIT_ISOLATED === '1' &&
+  ['kernel/msgmnb', 'kernel/msgmni', 'fs/mqueue/msg_max'].every(mayWrite)
 
 function mayWrite(setting: string): boolean {
   try {
@@ -27,9 +29,3 @@ export function changeSetting(setting: string, value: number): void {
   onTestFinished(() => writeFileSync(`/proc/sys/${setting}`, String(before)))
   writeFileSync(`/proc/sys/${setting}`, String(value))
 }
-
-/** Whether this process has CAP_SYS_RESOURCE, for which most limits of message queues do not hold. */
-export const passesLimits = (() => {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
-  return ((BigInt(`0x${effective}`) >> 24n) & 1n) === 1n
-})()

@@ -3,6 +3,7 @@
  * said, nothing lost and nothing left behind.
  */
 import { readFileSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import {
   type ByteQueue,
@@ -133,6 +134,38 @@ describe.each(kernels)('%s: a wait', (kernel) => {
     for (const _ of [...full, ...sent]) numbers.push(numberOf(await queue.get()))
     expect(numbers).toEqual([...full, ...sent])
     expect(await program.ended).toEqual({ code: 0, signal: null, rest: [said], errors: '' })
+  })
+})
+
+describe.each(kernels)('%s: while messages stream in and out', (kernel) => {
+  test.concurrent.for([
+    { end: 'exitWithCode', code: 7 },
+    { end: 'throw', code: 1 },
+    { end: 'naturally', code: 0 },
+  ])('a process ends $end, twenty times at other moments, and never crashes', async ({ end, code }, here) => {
+    const queue = await makeQueue(here, kernel, { capacity })
+    let over = false
+    const flow = (async () => {
+      for (let number = 0; !over; number++) {
+        queue.tryPut(numbered(number))
+        queue.tryGet()
+        queue.tryPut(numbered(number))
+        await nextTurn()
+      }
+    })()
+    for (let after = 1; after <= 20; after += 2) {
+      const programs = [after, after + 1].map((moment) => {
+        const argument = { address: queue.address, step: 'get and put', end, after: moment }
+        return new Program(here, 'step.mjs', argument)
+      })
+      for (const program of programs) {
+        const { code: actual, signal, errors } = await program.ended
+        expect({ actual, signal, errors }).toMatchObject({ actual: code, signal: null })
+        if (end !== 'throw') expect(errors).toBe('')
+      }
+    }
+    over = true
+    await flow
   })
 })
 

@@ -184,7 +184,7 @@ const storms = [
 
 describe.each(kernels)('%s: two seconds of', (kernel) => {
   describe.each(storms)('$name', ({ send, heard }) => {
-    test.for([
+    test.concurrent.for([
       { producer: 'put', consumer: 'get' },
       { producer: 'putSync', consumer: 'getSync' },
     ])('lose and double no message from $producer to $consumer', async ({ producer, consumer }, here) => {
@@ -206,7 +206,7 @@ describe.each(kernels)('%s: two seconds of', (kernel) => {
       if (heard) expect(gave.signals + took.signals).toBeGreaterThan(100)
     })
 
-    test('end no wait early and with no other error than the timeout', async (here) => {
+    test.concurrent('end no wait early and with no other error than the timeout', async (here) => {
       const queue = await makeQueue(here, kernel)
       const full = await makeQueue(here, kernel)
       fill(full)

@@ -2,6 +2,9 @@
  * Queues in worker threads: a worker ends, or is ended, at each step of a handle's life, blocked or not, and
  * neither the process nor the queue is the worse for it.
  */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { descriptors, threads } from '../helpers/counts.ts'
 import { drain, kernels, makeQueue, numbered, numberOf } from '../helpers/kernels.ts'
@@ -94,6 +97,45 @@ describe.each(kernels)('%s: a worker thread', (kernel) => {
     expect(await sent).toBe(2000)
     expect(await thread.ended).toEqual({ code: 0, error: undefined, rest: [] })
   })
+
+  test.for(['put', 'putSync', 'putMany'])(
+    'is terminated while it does %s: what it has put is there once, in order',
+    async (does, here) => {
+      for (let round = 0; round < 8; round++) {
+        const queue = await makeQueue(here, kernel, { capacity })
+        const thread = new Thread(here, 'pump.mjs', { address: queue.address, does })
+        const numbers: number[] = []
+        while (numbers.length < 200 + round * 7) numbers.push(numberOf(await queue.get()))
+        thread.terminate()
+        for (let turns = 0; turns < round; turns++) numbers.push(...drain(queue))
+        expect(await thread.ended).toEqual({ code: 1, error: undefined, rest: [] })
+        numbers.push(...drain(queue))
+        expect(numbers).toEqual(numbers.map((_, at) => at + 1))
+      }
+    },
+  )
+
+  test.for(['get', 'getSync', 'iterate'])(
+    'is terminated while it does %s: only what it had in hand is missing',
+    async (does, here) => {
+      const folder = await mkdtemp(join(tmpdir(), 'ipckit-worker-'))
+      here.onTestFinished(() => rm(folder, { recursive: true }))
+      for (let round = 0; round < 8; round++) {
+        const queue = await makeQueue(here, kernel, { capacity })
+        const ledger = join(folder, String(round))
+        const thread = new Thread(here, 'pump.mjs', { address: queue.address, does, ledger })
+        const count = 200 + round * 7
+        for (let number = 1; number <= count; number++) await queue.put(numbered(number))
+        thread.terminate()
+        expect(await thread.ended).toEqual({ code: 1, error: undefined, rest: [] })
+        const taken = (await readFile(ledger, 'utf8')).split('\n').slice(0, -1).map(Number)
+        const seen = [...taken, ...drain(queue)]
+        expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b))
+        expect(seen.length).toBeGreaterThanOrEqual(count - 1)
+        expect(seen.length).toBeLessThanOrEqual(count)
+      }
+    },
+  )
 
   test('fifty workers, terminated while they wait, leave no thread and no descriptor', async (here) => {
     const queue = await makeQueue(here, kernel, { capacity })

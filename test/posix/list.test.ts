@@ -1,7 +1,7 @@
 /** The list of POSIX message queues of this namespace. */
 import { list } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
-import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
+import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { nameOf, pattern, Queues } from './support.ts'
 
 const queues = new Queues()
@@ -63,9 +63,18 @@ describe('list', () => {
       expect(entries.find(({ address }) => address === shown.address)).toMatchObject({ bytes: 7 })
     })
   } else {
-    test('not root: shows a queue that its owner may not read without its bytes', () => {
-      const queue = queues.create({ mode: 0o200 })
-      expect(list().find(({ address }) => address === queue.address)?.bytes).toBeUndefined()
+    test('not root: shows a queue that its owner may not read without its bytes', async () => {
+      const agent = await Agent.start(withoutPrivileges)
+      const name = queues.name()
+      await agent.open('posix.MessageQueue', 'create', name, {
+        capacity: 1,
+        maxMessageBytes: 1,
+        mode: 0o200,
+        access: 'write',
+      })
+      const entries = (await agent.call('posix', 'list')) as ReturnType<typeof list>
+      expect(entries.find((entry) => entry.name === name)).toMatchObject({ mode: 0o200 })
+      expect(entries.find((entry) => entry.name === name)?.bytes).toBeUndefined()
     })
   }
 })

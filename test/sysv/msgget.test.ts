@@ -6,7 +6,7 @@ import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { formatKey, ftok, limits, list, MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
-import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
+import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
 import { newKey, pattern, Queues } from './support.ts'
 
@@ -88,12 +88,11 @@ describe('msgget', () => {
       })
     })
   } else {
-    test('not root: a queue of mode 0 opens to nobody but root', () => {
+    test('not root: EACCES when the mode gives its owner nothing', async () => {
       const key = newKey()
-      const queue = queues.create({}, key)
-      queue.set({ mode: 0 })
-      expect(() => MessageQueue.open(key)).toThrow(expect.objectContaining({ code: 'EACCES' }))
-      queue.set({ mode: 0o600 })
+      queues.create({}, key).set({ mode: 0 })
+      const agent = await Agent.start(withoutPrivileges)
+      await expect(agent.call('sysv.MessageQueue', 'open', key)).rejects.toMatchObject({ code: 'EACCES' })
     })
   }
 

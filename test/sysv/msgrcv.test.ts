@@ -10,7 +10,7 @@
  */
 import type { MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
-import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
+import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
 import { pattern, Queues } from './support.ts'
@@ -90,10 +90,13 @@ describe('msgrcv', () => {
     })
   } else {
     test('not root: EACCES when the mode does not let the owner receive', async () => {
-      const queue = queues.create({ mode: 0o200 })
+      const queue = queues.create()
       await queue.send(pattern(5))
-      await expect(queue.receive()).rejects.toMatchObject({ code: 'EACCES', syscall: 'msgrcv' })
-      queue.set({ mode: 0o600 })
+      queue.set({ mode: 0o200 })
+      const agent = await Agent.start(withoutPrivileges)
+      const theirs = await agent.open('sysv.MessageQueue', 'open', { id: queue.stat().id })
+      await expect(agent.call(theirs, 'receive')).rejects.toMatchObject({ code: 'EACCES', syscall: 'msgrcv' })
+      await expect(agent.call(theirs, 'peek')).rejects.toMatchObject({ code: 'EACCES', syscall: 'msgrcv' })
     })
   }
 
@@ -388,9 +391,8 @@ describe('selectors', () => {
 })
 
 describe('who sleeps', () => {
-  test.runIf(mayChangeUser)(
-    'is told with EAGAIN when no thread can be made, and others are served',
-    async () => {
+  if (mayChangeUser) {
+    test('is told with EAGAIN when no thread can be made, and others are served', async () => {
       const agent = await Agent.start({ uid: stranger, through: ['prlimit', '--nproc=1:1'] })
       const theirs = await agent.open('sysv.MessageQueue', 'create', 'private', { maxBytes: 1 })
       const refusal = {
@@ -403,8 +405,8 @@ describe('who sleeps', () => {
       await expect(agent.call(theirs, 'send', Buffer.from('x'))).rejects.toMatchObject(refusal)
       expect(await agent.call(theirs, 'receive')).toMatchObject({ type: 1 })
       await agent.call(theirs, 'unlink')
-    },
-  )
+    })
+  }
 
   test('pending receives with one selector need one thread, and none when they have ended', async () => {
     const queue = queues.create()

@@ -7,10 +7,10 @@
  * | msgsnd02 EINVAL for a negative size | sizes are those of the bytes |
  * | msgsnd02 EINVAL for a bad id | a handle is of a queue that existed; removed ones are in msgctl03 |
  */
-import { MessageQueue } from 'ipckit/sysv'
+import { type MessageQueue, usage } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
-import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
-import { changeSetting, ownNamespace, passesLimits } from '../helpers/kernel.ts'
+import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
+import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
 import { pattern, Queues } from './support.ts'
 
@@ -53,7 +53,12 @@ describe('msgsnd', () => {
   } else {
     test('not root: EACCES when the mode does not let the owner send', async () => {
       const queue = queues.create({ mode: 0o400 })
-      await expect(queue.send(pattern(5))).rejects.toMatchObject({ code: 'EACCES', syscall: 'msgsnd' })
+      const agent = await Agent.start(withoutPrivileges)
+      const theirs = await agent.open('sysv.MessageQueue', 'open', { id: queue.stat().id })
+      await expect(agent.call(theirs, 'send', pattern(5))).rejects.toMatchObject({
+        code: 'EACCES',
+        syscall: 'msgsnd',
+      })
     })
   }
 
@@ -347,16 +352,16 @@ describe('msgsnd', () => {
     })
   }
 
-  test.runIf(!passesLimits)(
-    'a queue larger than kernel.msgmnb is EPERM, with what raises the limit, and is not made',
-    () => {
-      expect(() => MessageQueue.create('private', { maxBytes: 2 ** 30 })).toThrow(
-        expect.objectContaining({
-          code: 'EPERM',
-          syscall: 'msgctl',
-          message: expect.stringMatching(/msgmnb.*sysctl -w/),
-        }),
-      )
-    },
-  )
+  test('a queue larger than kernel.msgmnb is EPERM, with what raises the limit, and is not made', async () => {
+    const agent = await Agent.start(mayChangeUser ? { uid: stranger } : withoutPrivileges)
+    const before = usage().queues
+    await expect(
+      agent.call('sysv.MessageQueue', 'create', 'private', { maxBytes: 2 ** 30 }),
+    ).rejects.toMatchObject({
+      code: 'EPERM',
+      syscall: 'msgctl',
+      message: expect.stringMatching(/msgmnb.*sysctl -w/),
+    })
+    expect(usage().queues).toBe(before)
+  })
 })
