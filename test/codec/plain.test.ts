@@ -15,6 +15,16 @@ describe('raw', () => {
     }
   })
 
+  it('shows the memory that messages are received into when asked for a view', () => {
+    const received = new Uint8Array([0, 1, 2, 3, 4])
+    const view = raw({ view: true }).decode(received, 1, 3)
+    expect(view).toEqual(Buffer.from([1, 2, 3]))
+    received.fill(9)
+    expect(view).toEqual(Buffer.from([9, 9, 9]))
+    expect(raw({ view: true }).encode(view, new Uint8Array(3), 0)).toBe(3)
+    expect(() => raw({ view: 1 as never })).toThrow('Expected true or false for `view`, received 1')
+  })
+
   it.each(['text', 5, null, undefined, new ArrayBuffer(4), [1, 2], new Float32Array(2)])(
     'refuses %o',
     (value) => {
