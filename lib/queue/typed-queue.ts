@@ -5,6 +5,7 @@ import type { Codec } from '../codec/codec.js'
 import { ClosedError, DecodeError, IpcError, unsupported } from '../errors.js'
 import { checkInteger, checkKeys, checkObject } from '../options.js'
 import { Channel } from '../wait/channel.js'
+import { atOnce } from '../wait/fairness.js'
 import { type Inbox, inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
 import { Batch, encodeOne, type Write } from '../wait/outbox.js'
 import { checkWait } from '../wait/pending.js'
@@ -234,7 +235,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
         try {
           checkWait(options)
           const ready = this.#channel.tryReceive(selector, this.#takeResult, 1)
-          if (ready !== nothing) return Promise.resolve(ready)
+          if (ready !== nothing) return atOnce(ready)
           const wait = this.#channel.receive(selector, this.#takeResult, 1, options)
           waits.add(wait)
           return wait.then(

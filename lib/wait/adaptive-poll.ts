@@ -18,6 +18,11 @@ export class AdaptivePoll {
   #penalty = 1
   #since = 0
 
+  /** Whether a wait that begins now is likely to be over in a moment. */
+  get pays(): boolean {
+    return this.#credit
+  }
+
   /** A wait begins: true when it should poll. */
   begin(): boolean {
     this.#since = performance.now()

@@ -48,19 +48,23 @@ export class Pending<R> {
   readonly #site: { stack?: string } = {}
   done = false
 
-  /** `onEnd` is called when the time is up or the signal is aborted; it decides when the call ends. */
+  /**
+   * `onEnd` is called when the time is up or the signal is aborted; it decides when the call ends. `brief`: the wait is
+   * likely over before finding the place of the call, 2 us, has paid; an error then shows where it was found out.
+   */
   constructor(
     resource: string,
     action: string,
     options: WaitOptions | undefined,
     keepsAlive: boolean,
     onEnd: (pending: Pending<R>, reason: unknown) => void,
+    brief = false,
   ) {
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    Error.captureStackTrace(this.#site, new.target)
+    if (!brief || options !== undefined) Error.captureStackTrace(this.#site, new.target)
     const timeoutMs = options?.timeoutMs
     if (timeoutMs !== undefined) {
       // Node's timers count whole milliseconds and come up to one early.
@@ -84,8 +88,8 @@ export class Pending<R> {
   reject(reason: unknown): void {
     if (!this.#end()) return
     // The reason of the signal is the user's, and handed on as it is.
-    if (reason instanceof IpcError && reason !== this.#signal?.reason) {
-      const frames = (this.#site.stack ?? '').split('\n').slice(1).join('\n')
+    if (reason instanceof IpcError && reason !== this.#signal?.reason && this.#site.stack !== undefined) {
+      const frames = this.#site.stack.split('\n').slice(1).join('\n')
       reason.stack = `${reason.name}: ${reason.message}\n${frames}`
     }
     this.#reject(reason)

@@ -7,6 +7,7 @@ import type { WaitOptions } from '../options.js'
 import type { Selector, Transport } from '../queue/transport.js'
 import { AdaptivePoll } from './adaptive-poll.js'
 import { waitForAnswers } from './engine.js'
+import { atOnce } from './fairness.js'
 import { type Inbox, inbox, inboxMessages, startReading, stopReading } from './inbox.js'
 import { checkWait, Pending } from './pending.js'
 import { keyOf } from './selector.js'
@@ -79,7 +80,7 @@ export class ReceiveLine {
   ): Promise<R> {
     checkWait(options)
     const received = this.tryReceive(selector, take, max)
-    if (received !== nothing) return Promise.resolve(received)
+    if (received !== nothing) return atOnce(received)
     return this.#enter(selector, take, max, options, keepsAlive).promise
   }
 
@@ -152,6 +153,7 @@ export class ReceiveLine {
       options,
       keepsAlive,
       (ending, reason) => this.#onEnd(ending as PendingReceive<unknown>, reason),
+      this.#poll.pays,
     )
     pending.group = group
     pending.take = take

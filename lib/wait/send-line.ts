@@ -5,10 +5,9 @@ import type { WaitOptions } from '../options.js'
 import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
 import { AdaptivePoll } from './adaptive-poll.js'
 import { waitForAnswers } from './engine.js'
+import { atOnce, doneAtOnce } from './fairness.js'
 import { Batch, keep, messageAt } from './outbox.js'
 import { checkWait, Pending } from './pending.js'
-
-const sentAtOnce = Promise.resolve()
 
 class PendingSend<R> extends Pending<R> {
   batch!: OutgoingBatch
@@ -48,7 +47,7 @@ export class SendLine {
 
   send(message: Outgoing, options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {
     checkWait(options)
-    if (this.trySend(message)) return sentAtOnce
+    if (this.trySend(message)) return doneAtOnce()
     return this.#enter(keep(message), 0, () => undefined, options, keepsAlive).promise
   }
 
@@ -57,7 +56,7 @@ export class SendLine {
     const sent = this.trySendMany(batch)
     if (sent === batch.count) {
       release(batch)
-      return Promise.resolve(sent)
+      return atOnce(sent)
     }
     return this.#enter(batch, sent, (total) => total, options, keepsAlive).promise
   }
@@ -137,6 +136,7 @@ export class SendLine {
       options,
       keepsAlive,
       (ending, reason) => this.#onEnd(ending as PendingSend<unknown>, reason),
+      this.#poll.pays,
     )
     pending.batch = batch
     pending.sent = sent
