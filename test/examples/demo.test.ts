@@ -37,7 +37,7 @@ test(
     const demo = spawn('env', [word, process.execPath, 'examples/demo/main.mjs'], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: folder },
+      env: { ...process.env, TMPDIR: folder, NO_COLOR: '1' },
     })
     onTestFinished(() => void demo.kill('SIGINT'))
     let output = ''

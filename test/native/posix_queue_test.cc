@@ -13,11 +13,11 @@ using sys::deadline;
 using sys::outcome;
 using sys::posix_queue;
 
-int send(const posix_queue& queue, const std::string& text, unsigned priority = 0) {
+int send(posix_queue& queue, const std::string& text, unsigned priority = 0) {
   return queue.send(text.data(), text.size(), priority);
 }
 
-std::string receive(const posix_queue& queue, unsigned* priority = nullptr) {
+std::string receive(posix_queue& queue, unsigned* priority = nullptr) {
   char buffer[8192];
   const ssize_t length = queue.receive(buffer, sizeof buffer, priority);
   return length < 0 ? "errno " + std::to_string(-length) : std::string(buffer, static_cast<size_t>(length));
@@ -26,7 +26,7 @@ std::string receive(const posix_queue& queue, unsigned* priority = nullptr) {
 const deadline far_away = deadline::in_milliseconds(100'000);
 
 TEST(posix_queue, refuses_to_create_what_exists_and_to_open_what_does_not) {
-  const scoped_posix_queue existing;
+  scoped_posix_queue existing;
   const auto twice = posix_queue::open(existing.name.c_str(), O_CREAT | O_EXCL | O_RDWR, 0600, 1, 1);
   EXPECT_EQ(twice.why().error, EEXIST);
   EXPECT_STREQ(twice.why().syscall, "mq_open");
@@ -41,16 +41,16 @@ TEST(posix_queue, refuses_a_name_without_a_slash_in_front) {
 
 TEST(posix_queue, is_created_with_the_exact_mode_whatever_the_umask) {
   const mode_t before = ::umask(077);
-  const scoped_posix_queue unused;
+  scoped_posix_queue unused;
   const std::string name = unused.name + "-mode";
-  const auto made = posix_queue::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR, 0666, 1, 1);
+  auto made = posix_queue::open(name.c_str(), O_CREAT | O_EXCL | O_RDWR, 0666, 1, 1);
   EXPECT_EQ(made.value().status().value().mode, 0666u);
   EXPECT_TRUE(posix_queue::unlink(name.c_str()).ok());
   ::umask(before);
 }
 
 TEST(posix_queue, takes_the_sizes_of_the_kernel_when_none_are_asked_for) {
-  const scoped_posix_queue made(0, 0);
+  scoped_posix_queue made(0, 0);
   const auto status = made.queue.status().value();
   EXPECT_EQ(status.capacity, number_in("/proc/sys/fs/mqueue/msg_default"));
   EXPECT_EQ(status.message_bytes, number_in("/proc/sys/fs/mqueue/msgsize_default"));
@@ -58,7 +58,7 @@ TEST(posix_queue, takes_the_sizes_of_the_kernel_when_none_are_asked_for) {
 }
 
 TEST(posix_queue, tells_its_state) {
-  const scoped_posix_queue made(3, 16);
+  scoped_posix_queue made(3, 16);
   send(made.queue, "one");
   const auto status = made.queue.status().value();
   EXPECT_EQ(status.capacity, 3);
@@ -71,7 +71,7 @@ TEST(posix_queue, tells_its_state) {
 }
 
 TEST(posix_queue, is_never_inherited_by_another_program) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   EXPECT_TRUE(::fcntl(made.queue.descriptor(), F_GETFD) & FD_CLOEXEC);
 }
 
@@ -90,7 +90,7 @@ TEST(posix_queue, fails_with_emfile_when_the_bytes_of_the_user_are_used_up) {
 }
 
 TEST(posix_queue, delivers_the_highest_priority_first_and_equal_ones_in_order) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   for (const auto& [text, priority] :
        {std::pair{"low", 1u}, {"first", 5u}, {"second", 5u}, {"top", 32'767u}}) {
     EXPECT_EQ(send(made.queue, text, priority), 0);
@@ -105,12 +105,12 @@ TEST(posix_queue, delivers_the_highest_priority_first_and_equal_ones_in_order) {
 }
 
 TEST(posix_queue, refuses_a_priority_above_the_highest) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   EXPECT_EQ(send(made.queue, "x", 32'768), -EINVAL);
 }
 
 TEST(posix_queue, carries_messages_of_every_size_up_to_its_own_and_none_above) {
-  const scoped_posix_queue made(10, 64);
+  scoped_posix_queue made(10, 64);
   for (const size_t size : {0, 1, 63, 64}) {
     const std::string text(size, 'x');
     EXPECT_EQ(send(made.queue, text), 0);
@@ -120,7 +120,7 @@ TEST(posix_queue, carries_messages_of_every_size_up_to_its_own_and_none_above) {
 }
 
 TEST(posix_queue, keeps_a_message_for_which_the_buffer_is_too_small) {
-  const scoped_posix_queue made(1, 64);
+  scoped_posix_queue made(1, 64);
   send(made.queue, "kept");
   char small[63];
   EXPECT_EQ(made.queue.receive(small, sizeof small, nullptr), -EMSGSIZE);
@@ -128,7 +128,7 @@ TEST(posix_queue, keeps_a_message_for_which_the_buffer_is_too_small) {
 }
 
 TEST(posix_queue, never_blocks_when_full_or_empty) {
-  const scoped_posix_queue made(2, 8);
+  scoped_posix_queue made(2, 8);
   char buffer[8];
   EXPECT_EQ(made.queue.receive(buffer, sizeof buffer, nullptr), -EAGAIN);
   EXPECT_EQ(send(made.queue, "1"), 0);
@@ -137,32 +137,32 @@ TEST(posix_queue, never_blocks_when_full_or_empty) {
 }
 
 TEST(posix_queue, refuses_what_the_descriptor_was_not_opened_for) {
-  const scoped_posix_queue made;
-  const auto reader = posix_queue::open(made.name.c_str(), O_RDONLY, 0, 0, 0);
+  scoped_posix_queue made;
+  auto reader = posix_queue::open(made.name.c_str(), O_RDONLY, 0, 0, 0);
   EXPECT_EQ(send(reader.value(), "x"), -EBADF);
-  const auto writer = posix_queue::open(made.name.c_str(), O_WRONLY, 0, 0, 0);
+  auto writer = posix_queue::open(made.name.c_str(), O_WRONLY, 0, 0, 0);
   EXPECT_EQ(receive(writer.value()), "errno " + std::to_string(EBADF));
 }
 
 TEST(posix_queue_wait, ends_at_its_deadline_and_not_before) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   const auto start = steady::now();
   EXPECT_EQ(made.queue.wait(POLLIN, deadline::in_milliseconds(50)), 0);
   EXPECT_GE(steady::now() - start, 50ms);
 }
 
 TEST(posix_queue_wait, returns_at_once_when_there_is_nothing_to_wait_for) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   EXPECT_EQ(made.queue.wait(POLLOUT, far_away), 1);
   send(made.queue, "x");
   EXPECT_EQ(made.queue.wait(POLLIN, deadline::in_milliseconds(0)), 1);
 }
 
 TEST(posix_queue_wait, ends_when_another_process_sends) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   child_process sender([&] {
     std::this_thread::sleep_for(20ms);
-    const auto queue = posix_queue::open(made.name.c_str(), O_WRONLY, 0, 0, 0);
+    auto queue = posix_queue::open(made.name.c_str(), O_WRONLY, 0, 0, 0);
     ::_exit(send(queue.value(), "from afar"));
   });
   EXPECT_EQ(made.queue.wait(POLLIN, far_away), 1);
@@ -170,7 +170,7 @@ TEST(posix_queue_wait, ends_when_another_process_sends) {
 }
 
 TEST(posix_queue_wait, of_a_full_queue_ends_when_somebody_receives) {
-  const scoped_posix_queue made(1, 8);
+  scoped_posix_queue made(1, 8);
   send(made.queue, "x");
   EXPECT_EQ(made.queue.wait(POLLOUT, deadline::in_milliseconds(10)), 0);
   std::thread receiver([&] {
@@ -182,13 +182,13 @@ TEST(posix_queue_wait, of_a_full_queue_ends_when_somebody_receives) {
 }
 
 TEST(posix_queue_wait, reports_a_signal_so_that_the_caller_can_look_up) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   const interrupt_storm storm;
   EXPECT_EQ(made.queue.wait(POLLIN, far_away), -EINTR);
 }
 
 TEST(posix_queue_wait, keeps_its_deadline_under_a_storm_of_signals) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   const interrupt_storm storm;
   const deadline end = deadline::in_milliseconds(100);
   const auto start = steady::now();
@@ -200,7 +200,7 @@ TEST(posix_queue_wait, keeps_its_deadline_under_a_storm_of_signals) {
 }
 
 TEST(posix_queue_wait, holds_no_message_when_its_process_is_killed) {
-  const scoped_posix_queue made(10, 8);
+  scoped_posix_queue made(10, 8);
   for (int round = 0; round < 50; round++) {
     child_process waiter([&] { (void)made.queue.wait(POLLIN, far_away); });
     waiter.await_sleep_in(SYS_ppoll);
@@ -211,7 +211,7 @@ TEST(posix_queue_wait, holds_no_message_when_its_process_is_killed) {
 }
 
 TEST(posix_queue, neither_loses_nor_doubles_a_message_under_a_storm_of_signals) {
-  const scoped_posix_queue made(4, sizeof(int));
+  scoped_posix_queue made(4, sizeof(int));
   constexpr int total = 20'000;
   std::thread sender([&] {
     const interrupt_storm storm;
@@ -240,7 +240,7 @@ TEST(posix_queue, neither_loses_nor_doubles_a_message_under_a_storm_of_signals) 
 }
 
 TEST(posix_queue_unlink, takes_the_name_and_leaves_the_queue_to_those_who_have_it) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   EXPECT_TRUE(posix_queue::unlink(made.name.c_str()).ok());
   EXPECT_FALSE(made.queue.status().value().linked);
   EXPECT_EQ(posix_queue::open(made.name.c_str(), O_RDWR, 0, 0, 0).why().error, ENOENT);
@@ -249,7 +249,7 @@ TEST(posix_queue_unlink, takes_the_name_and_leaves_the_queue_to_those_who_have_i
 }
 
 TEST(posix_queue_notify, gives_one_notice_when_a_message_comes_into_the_empty_queue) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   const outcome<sys::fd> notice = made.queue.notify();
   ASSERT_TRUE(notice.ok());
   pollfd polled{notice.value().get(), POLLIN, 0};
@@ -259,7 +259,7 @@ TEST(posix_queue_notify, gives_one_notice_when_a_message_comes_into_the_empty_qu
 }
 
 TEST(posix_queue_notify, serves_one_asker_at_a_time) {
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   const auto other = posix_queue::open(made.name.c_str(), O_RDONLY, 0, 0, 0);
   const outcome<sys::fd> first = made.queue.notify();
   EXPECT_TRUE(first.ok());
@@ -274,7 +274,7 @@ TEST(posix_queue_directory, lists_the_queues_of_this_namespace_without_a_mount) 
     GTEST_SKIP() << "not allowed here";
   }
   ASSERT_TRUE(directory.ok()) << directory.why().syscall;
-  const scoped_posix_queue made;
+  scoped_posix_queue made;
   EXPECT_EQ(::faccessat(directory.value().get(), made.name.c_str() + 1, F_OK, 0), 0);
 }
 

@@ -104,7 +104,7 @@ TEST_F(readiness_test, reports_a_descriptor_that_cannot_be_polled_and_forgets_it
 }
 
 TEST_F(readiness_test, polls_posix_queues) {
-  const scoped_posix_queue made(1, 8);
+  scoped_posix_queue made(1, 8);
   ASSERT_TRUE(poller.arm(1, made.queue.descriptor(), EPOLLIN).ok());
   made.queue.send("x", 1, 0);
   EXPECT_TRUE(events.next().result & EPOLLIN);
@@ -127,7 +127,7 @@ TEST_F(readiness_test, stops_with_waits_outstanding_and_stops_twice) {
 TEST_F(readiness_test, stops_without_ever_having_started) { poller.stop(); }
 
 TEST_F(readiness_test, never_misses_a_message_that_comes_while_it_is_armed) {
-  const scoped_posix_queue made(10, sizeof(int));
+  scoped_posix_queue made(10, sizeof(int));
   constexpr int total = 5'000;
   std::thread sender([&] {
     for (int number = 0; number < total;) {
