@@ -149,6 +149,8 @@ const roles = {
   },
 }
 
-const queues = await Promise.all(addresses.map((address) => Queue.open(address, { codec: raw({ view: true }) })))
+const queues = await Promise.all(
+  addresses.map((address) => Queue.open(address, { codec: raw({ view: true }) })),
+)
 for await (const line of createInterface({ input: process.stdin })) await roles[role](...queues, Number(line))
 await Promise.all(queues.map((queue) => queue.close()))

@@ -1,5 +1,6 @@
 /** What this process holds now, to see that it is given back. */
 import { readdirSync, readlinkSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export function threads(): number {
   return readdirSync('/proc/self/task').length
@@ -18,4 +19,10 @@ export function descriptors(): number {
       return false
     }
   }).length
+}
+
+/** Counts when the threads that rest for half a second after a wait have gone. */
+export async function settledCounts(): Promise<{ threads: number; descriptors: number }> {
+  await sleep(700)
+  return { threads: threads(), descriptors: descriptors() }
 }

@@ -78,3 +78,10 @@ export function drain(queue: ByteQueue): number[] {
   }
   return numbers
 }
+
+/** Another handle on a queue; it is closed when the test ends. */
+export async function openQueue(owner: Owner, { address }: ByteQueue): Promise<ByteQueue> {
+  const queue: ByteQueue = await Queue.open(address, { codec: raw() })
+  owner.onTestFinished(() => queue.close())
+  return queue
+}

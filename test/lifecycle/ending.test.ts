@@ -137,6 +137,17 @@ describe.each(kernels)('%s: a wait', (kernel) => {
   })
 })
 
+test.for(kernels)(
+  '%s: a handle that is unreferenced and referenced again keeps the process alive',
+  async (kernel, here) => {
+    const queue = await makeQueue(here, kernel, { capacity })
+    const program = await goTo(here, queue, { name: 'get' }, 'whenServedAgain', true)
+    expect(program.running).toBe(true)
+    await queue.put(numbered(5))
+    expect(await program.ended).toEqual({ code: 0, signal: null, rest: ['get 5'], errors: '' })
+  },
+)
+
 describe.each(kernels)('%s: while messages stream in and out', (kernel) => {
   test.concurrent.for([
     { end: 'exitWithCode', code: 7 },
