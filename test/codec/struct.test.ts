@@ -19,7 +19,8 @@ import {
 import { describe, expect, it } from 'vitest'
 import { type AnyStruct, Random, seed } from './random.js'
 
-const memory = new Uint8Array(4096)
+// Room for the largest of the random structs.
+const memory = new Uint8Array(2 ** 20)
 const one = (type: FieldType<unknown>): AnyStruct => struct({ x: type })
 const encode = (codec: AnyStruct, value: unknown): Buffer =>
   Buffer.from(memory.subarray(0, codec.encode(value as Record<string, unknown>, memory, 0)))

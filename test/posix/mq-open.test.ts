@@ -15,6 +15,7 @@ import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace, readSetting } from '../helpers/kernel.ts'
+import { withUmask } from '../helpers/umask.ts'
 import { fill, nameOf, pattern, Queues } from './support.ts'
 
 const queues = new Queues()
@@ -162,8 +163,7 @@ describe('mq_open', () => {
   })
 
   test('mq_open/10-1: a new queue is empty, and belongs to who made it, with the mode that was asked for', () => {
-    const before = process.umask(0o777)
-    try {
+    withUmask(0o777, () => {
       for (const mode of [0o600, 0o640, 0o622, 0o777, 0]) {
         expect(queues.create({ mode }).stat()).toMatchObject({
           depth: 0,
@@ -174,9 +174,7 @@ describe('mq_open', () => {
         })
       }
       expect(queues.create().stat().mode).toBe(0o600)
-    } finally {
-      process.umask(before)
-    }
+    })
   })
 
   test('mq_open/11-1: openOrCreate of a queue that exists changes nothing of it', async () => {

@@ -8,6 +8,7 @@ import { formatKey, ftok, limits, list, MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
+import { withUmask } from '../helpers/umask.ts'
 import { newKey, pattern, Queues } from './support.ts'
 
 const queues = new Queues()
@@ -121,13 +122,10 @@ describe('msgget', () => {
 
 describe('names of queues', () => {
   test('a queue is made for its owner alone unless a mode is given, whatever the umask', () => {
-    const before = process.umask(0o777)
-    try {
+    withUmask(0o777, () => {
       expect(queues.create().stat().mode).toBe(0o600)
       expect(queues.create({ mode: 0o666 }).stat().mode).toBe(0o666)
-    } finally {
-      process.umask(before)
-    }
+    })
   })
 
   test.each([1, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe])('the key %i is taken as it is', (key) => {

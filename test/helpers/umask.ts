@@ -1,0 +1,12 @@
+import { isMainThread } from 'node:worker_threads'
+
+/** Runs with that umask. A worker thread may not set the process's, so there the umask is what it is. */
+export function withUmask(mask: number, run: () => void): void {
+  if (!isMainThread) return run()
+  const before = process.umask(mask)
+  try {
+    run()
+  } finally {
+    process.umask(before)
+  }
+}
