@@ -26,6 +26,14 @@ export interface Codec<T, I = T> {
   encode(value: I, target: Uint8Array, offset: number): number
 
   /**
+   * For codecs whose values are bytes already: the bytes of `value`, which are then sent from where they lie
+   * instead of being written elsewhere first. They are what `encode` would write.
+   *
+   * @throws As `encode`.
+   */
+  bytesOf?(value: I): Uint8Array
+
+  /**
    * Reads the message of `length` bytes that begins at `offset`. The bytes are the queue's: a value that
    * keeps bytes copies them.
    *

@@ -102,7 +102,7 @@ export class MemoryTransport implements Transport {
     if (messages.length >= capacity) return false
     let at = messages.length
     while (at > 0 && (messages[at - 1] as Stored).priority < label) at--
-    messages.splice(at, 0, { bytes: bytes.slice(0, length), priority: label })
+    messages.splice(at, 0, { bytes: new Uint8Array(bytes.subarray(0, length)), priority: label })
     this.#tell((handle) => handle.#tellArrival())
     return true
   }

@@ -81,8 +81,9 @@ export class PosixTransport implements Transport {
   }
 
   selector(options: GetSelector | undefined): Selector {
+    if (options === undefined) return anyMessage
     for (const name of ['type', 'maxType', 'except'] as const) {
-      if (options?.[name] !== undefined) throw this.#noTypes(`\`${name}\``)
+      if (options[name] !== undefined) throw this.#noTypes(`\`${name}\``)
     }
     return anyMessage
   }

@@ -127,10 +127,10 @@ export class SysvTransport implements Transport {
   }
 
   selector(options: GetSelector | undefined): Selector {
-    const { type, maxType: upTo, except } = options ?? {}
-    const plain = type === undefined && upTo === undefined && except === undefined
-    if (!this.#priorities) return plain ? anyMessage : selectorOf({ type, maxType: upTo, except })
-    if (plain) return highestPriorityFirst
+    if (options === undefined) return this.#priorities ? highestPriorityFirst : anyMessage
+    const { type, maxType: upTo, except } = options
+    if (!this.#priorities) return selectorOf({ type, maxType: upTo, except })
+    if (type === undefined && upTo === undefined && except === undefined) return highestPriorityFirst
     throw unsupported(
       this.address,
       'selecting by type',

@@ -4,6 +4,7 @@
  * than sleeping. An idle queue is never polled.
  */
 import { native } from '../binding.js'
+import { lookAtClock } from './fairness.js'
 
 /** How long to poll before sleeping: about what a sleep and wake across CPUs cost. bench/one-to-one, 2026-11. */
 const budgetMs = 0.2
@@ -11,6 +12,16 @@ const budgetMs = 0.2
 const shortSleepMs = 1
 /** After many polls in vain, as when both ends share a CPU, so many short sleeps pass before the next try. */
 const mostSkips = 16
+/** A yield that takes longer has run something else in between. */
+const switchMs = 0.0015
+
+/** How long a call that returns a promise may try again before it returns: about what making it wait costs. */
+export const insistAsyncMs = 0.01
+/** How long a call that blocks anyway tries again before it sleeps. bench/one-to-one, 2026-11. */
+export const insistSyncMs = 0.05
+
+/** Before looking: the other end may want this very CPU. */
+export const giveWay = native.yieldProcessor
 
 export class AdaptivePoll {
   #credit = false
@@ -23,18 +34,43 @@ export class AdaptivePoll {
     return this.#credit
   }
 
+  /**
+   * Tries again, for a moment and without leaving the call, where that has paid: what `attempt` returned.
+   */
+  insist<R>(nothing: R, attempt: () => R, longestMs: number): R {
+    if (!this.#credit) return nothing
+    const start = performance.now()
+    for (let before = start; ; ) {
+      giveWay()
+      const result = attempt()
+      const now = performance.now()
+      const switched = now - before > switchMs
+      if (switched) lookAtClock()
+      if (result !== nothing) {
+        this.#penalty = 1
+        return result
+      }
+      // Who had the CPU in between and brought nothing will not do so in a moment; sleeping hands it over as well.
+      if (switched || now - start >= longestMs) return nothing
+      before = now
+    }
+  }
+
   /** A wait begins: true when it should poll. */
   begin(): boolean {
     this.#since = performance.now()
     return this.#credit
   }
 
+  /** A wait begins that cannot poll, or has. */
+  sleeps(): void {
+    if (this.#credit) this.miss()
+    else this.#since = performance.now()
+  }
+
   /** While polling, when nothing was found: whether to look again in the next turn of the loop. */
   goesOn(): boolean {
-    if (performance.now() - this.#since >= budgetMs) return false
-    // The other end may want this very CPU.
-    native.yieldProcessor()
-    return true
+    return performance.now() - this.#since < budgetMs
   }
 
   /** Polling found something. */

@@ -9,6 +9,7 @@ import { closedError, timeoutError } from '../errors.js'
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 import { checkTimeout } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
+import { insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { heeding, heedSignals, hold, letGo } from './engine.js'
 import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
@@ -57,6 +58,12 @@ export class Channel {
     return this.#sends.trySend(message)
   }
 
+  /** As {@link trySend}, where messages follow each other closely for a moment longer. */
+  sendNow(message: Outgoing): boolean {
+    this.checkOpen()
+    return this.#sends.sendNow(message, insistAsyncMs)
+  }
+
   /** How many messages of the batch had room. */
   trySendMany(batch: OutgoingBatch): number {
     this.checkOpen()
@@ -68,17 +75,20 @@ export class Channel {
     return this.#sends.send(message, options, this.#keepsAlive)
   }
 
-  /** The batch belongs to the channel until the promise settles. Resolves with the number sent. */
-  sendMany(batch: OutgoingBatch, options?: WaitOptions): Promise<number> {
+  /**
+   * The batch belongs to the channel until the promise settles. Resolves with the number sent, to which those `before`
+   * the batch, sent by the caller, are counted.
+   */
+  sendMany(batch: OutgoingBatch, options?: WaitOptions, before = 0): Promise<number> {
     this.checkOpen()
-    return this.#sends.sendMany(batch, options, this.#keepsAlive)
+    return this.#sends.sendMany(batch, options, this.#keepsAlive, before)
   }
 
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {
     this.checkOpen()
     checkSyncWait(options)
     if (!heeding()) heedSignals()
-    if (this.#sends.trySend(message)) return
+    if (this.#sends.sendNow(message, insistSyncMs)) return
     heedSignals()
     this.#sends.sendSync(message, this.#countdown('send to', options))
   }
@@ -87,6 +97,17 @@ export class Channel {
   tryReceive<R>(selector: Selector, take: Take<R>, max: number): R | typeof nothing {
     this.checkOpen()
     return this.#receives.tryReceive(selector, take, max)
+  }
+
+  /** As {@link tryReceive}, where messages follow each other closely for a moment longer: {@link wait} comes next. */
+  receiveNow<R>(selector: Selector, take: Take<R>, max: number): R | typeof nothing {
+    this.checkOpen()
+    return this.#receives.receiveNow(selector, take, max, insistAsyncMs)
+  }
+
+  /** Stands in line, for a caller who has tried. */
+  wait<R>(selector: Selector, take: Take<R>, max: number, options?: WaitOptions): Promise<R> {
+    return this.#receives.wait(selector, take, max, options, this.#keepsAlive)
   }
 
   receive<R>(selector: Selector, take: Take<R>, max: number, options?: WaitOptions): Promise<R> {
@@ -103,7 +124,7 @@ export class Channel {
     this.checkOpen()
     checkSyncWait(options)
     if (!heeding()) heedSignals()
-    const received = this.#receives.tryReceive(selector, take, max)
+    const received = this.#receives.receiveNow(selector, take, max, insistSyncMs)
     if (received !== nothing) return received
     heedSignals()
     return this.#receives.receiveSync(selector, take, max, this.#countdown('receive from', options))

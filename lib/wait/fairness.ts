@@ -5,7 +5,7 @@
  */
 
 /** How long such calls may follow each other. */
-const longestMs = 1
+export const longestTurnMs = 1
 /** How many go by between looks at the clock. */
 const lookEvery = 16
 
@@ -25,10 +25,16 @@ export function doneAtOnce(): Promise<void> {
   return mayGoOn() ? done : new Promise((resolve) => setImmediate(resolve))
 }
 
+/** A call took longer than usual: the next one looks at the clock. */
+export function lookAtClock(): void {
+  calls = lookEvery - 1
+}
+
 function mayGoOn(): boolean {
-  if (++calls % lookEvery !== 0) return true
+  if (++calls < lookEvery) return true
+  calls = 0
   const now = performance.now()
-  if (since !== undefined) return now - since < longestMs
+  if (since !== undefined) return now - since < longestTurnMs
   since = now
   setImmediate(() => {
     since = undefined

@@ -5,7 +5,7 @@
 import { copyError } from '../errors.js'
 import type { WaitOptions } from '../options.js'
 import type { Selector, Transport } from '../queue/transport.js'
-import { AdaptivePoll } from './adaptive-poll.js'
+import { AdaptivePoll, giveWay, insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { waitForAnswers } from './engine.js'
 import { atOnce } from './fairness.js'
 import { type Inbox, inbox, inboxMessages, startReading, stopReading } from './inbox.js'
@@ -71,6 +71,13 @@ export class ReceiveLine {
     }
   }
 
+  /** Tries, and again for a moment where that has paid. */
+  receiveNow<R>(selector: Selector, take: Take<R>, max: number, longestMs: number): R | typeof nothing {
+    const received = this.tryReceive(selector, take, max)
+    if (received !== nothing || this.#waiters > 0) return received
+    return this.#poll.insist(nothing, () => this.tryReceive(selector, take, max), longestMs)
+  }
+
   receive<R>(
     selector: Selector,
     take: Take<R>,
@@ -79,9 +86,9 @@ export class ReceiveLine {
     keepsAlive: boolean,
   ): Promise<R> {
     checkWait(options)
-    const received = this.tryReceive(selector, take, max)
+    const received = this.receiveNow(selector, take, max, insistAsyncMs)
     if (received !== nothing) return atOnce(received)
-    return this.#enter(selector, take, max, options, keepsAlive).promise
+    return this.wait(selector, take, max, options, keepsAlive)
   }
 
   /** Blocks the thread until there is a message, for a caller who has tried; `timeLeft` throws when time is up. */
@@ -90,10 +97,15 @@ export class ReceiveLine {
     for (;;) {
       // Where a thread waits for older callers who want the same, its answer may be the message.
       const asked = this.#groups.get(keyOf(selector))?.asked === true
-      if (asked && capabilities.blocking) waitForAnswers(address, 'receive from', timeLeft())
-      else this.#transport.blockToReceive(selector, timeLeft())
+      if (asked && capabilities.blocking) {
+        waitForAnswers(address, 'receive from', timeLeft())
+      } else {
+        this.#poll.sleeps()
+        this.#transport.blockToReceive(selector, timeLeft())
+        this.#poll.woken()
+      }
       // Serves those who came first; while one of them wants the same, there is nothing for us.
-      const received = this.tryReceive(selector, take, max)
+      const received = this.receiveNow(selector, take, max, insistSyncMs)
       if (received !== nothing) return received
     }
   }
@@ -134,13 +146,14 @@ export class ReceiveLine {
     this.#tidy()
   }
 
-  #enter<R>(
+  /** Stands in line, for a caller who has tried. */
+  wait<R>(
     selector: Selector,
     take: Take<R>,
     max: number,
     options: WaitOptions | undefined,
     keepsAlive: boolean,
-  ): PendingReceive<R> {
+  ): Promise<R> {
     const key = keyOf(selector)
     let group = this.#groups.get(key)
     if (group === undefined) {
@@ -161,7 +174,7 @@ export class ReceiveLine {
     group.line.add(pending as PendingReceive<unknown>)
     if (this.#waiters++ === 0) this.#waitingChanged()
     if (!group.asked) this.#wait(group)
-    return pending
+    return pending.promise
   }
 
   /** Gives out what there is, until nobody who waits finds anything. */
@@ -234,6 +247,7 @@ export class ReceiveLine {
 
   readonly #look = (): void => {
     const before = this.#waiters
+    giveWay()
     this.#serve()
     const found = this.#waiters < before
     if (this.#waiters > 0 && !found && this.#poll.goesOn()) {

@@ -3,9 +3,9 @@
  */
 import type { WaitOptions } from '../options.js'
 import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
-import { AdaptivePoll } from './adaptive-poll.js'
+import { AdaptivePoll, giveWay, insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { waitForAnswers } from './engine.js'
-import { atOnce, doneAtOnce } from './fairness.js'
+import { atOnce, doneAtOnce, longestTurnMs } from './fairness.js'
 import { Batch, keep, messageAt } from './outbox.js'
 import { checkWait, Pending } from './pending.js'
 
@@ -13,9 +13,11 @@ class PendingSend<R> extends Pending<R> {
   batch!: OutgoingBatch
   /** How many of the batch are in the queue. */
   sent = 0
+  /** How many of the same call were sent before those of the batch. */
+  before = 0
   /** Why it is to end, while it is not yet known whether its message was sent. */
   ending: { reason: unknown } | undefined
-  result!: (sent: number) => R
+  result!: (total: number) => R
 }
 
 export class SendLine {
@@ -45,20 +47,31 @@ export class SendLine {
     return batch.count > 0 && this.#isFree() ? this.#transport.sendMany(batch, 0) : 0
   }
 
-  send(message: Outgoing, options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {
-    checkWait(options)
-    if (this.trySend(message)) return doneAtOnce()
-    return this.#enter(keep(message), 0, () => undefined, options, keepsAlive).promise
+  /** Tries, and again for a moment where that has paid. */
+  sendNow(message: Outgoing, longestMs: number): boolean {
+    if (this.trySend(message)) return true
+    return this.#line.size === 0 && this.#poll.insist(false, () => this.#transport.send(message), longestMs)
   }
 
-  sendMany(batch: OutgoingBatch, options: WaitOptions | undefined, keepsAlive: boolean): Promise<number> {
+  send(message: Outgoing, options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {
     checkWait(options)
-    const sent = this.trySendMany(batch)
+    if (this.sendNow(message, insistAsyncMs)) return doneAtOnce()
+    return this.#enter(keep(message), { sent: 0, before: 0 }, () => undefined, options, keepsAlive).promise
+  }
+
+  sendMany(
+    batch: OutgoingBatch,
+    options: WaitOptions | undefined,
+    keepsAlive: boolean,
+    before: number,
+  ): Promise<number> {
+    checkWait(options)
+    const sent = this.#sendManyNow(batch, before)
     if (sent === batch.count) {
       release(batch)
-      return atOnce(sent)
+      return atOnce(before + sent)
     }
-    return this.#enter(batch, sent, (total) => total, options, keepsAlive).promise
+    return this.#enter(batch, { sent, before }, (total) => total, options, keepsAlive).promise
   }
 
   /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when time is up. */
@@ -75,10 +88,12 @@ export class SendLine {
         }
         const older = this.#head()
         const next = older === undefined ? message : messageAt(older.batch, older.sent)
+        this.#poll.sleeps()
         const sent = this.#transport.blockToSend(next, timeLeft())
+        this.#poll.woken()
         if (sent && older === undefined) return
         if (sent && older !== undefined) this.#advance(older, 1)
-      } while (!this.trySend(message))
+      } while (!this.sendNow(message, insistSyncMs))
     } finally {
       // Those who came first, and whose question was taken back, go on waiting when this call gives up.
       if (this.#line.size > 0) this.#wait()
@@ -116,6 +131,24 @@ export class SendLine {
     })
   }
 
+  /** A batch larger than the queue goes in as fast as the other end takes, as long as nobody else has to wait for it. */
+  #sendManyNow(batch: OutgoingBatch, before: number): number {
+    let sent = 0
+    try {
+      sent = this.trySendMany(batch)
+      const end = performance.now() + longestTurnMs
+      while (sent < batch.count && this.#line.size === 0 && performance.now() < end) {
+        const more = this.#poll.insist(0, () => this.#transport.sendMany(batch, sent), insistAsyncMs)
+        if (more === 0) break
+        sent += more
+      }
+    } catch (error) {
+      // What was sent is told; the wait for the rest meets the error again.
+      if (before + sent === 0) throw error
+    }
+    return sent
+  }
+
   /** Whether a newcomer may be tried: those in line go first. */
   #isFree(): boolean {
     if (this.#line.size === 0) return true
@@ -125,8 +158,8 @@ export class SendLine {
 
   #enter<R>(
     batch: OutgoingBatch,
-    sent: number,
-    result: (sent: number) => R,
+    { sent, before }: { sent: number; before: number },
+    result: (total: number) => R,
     options: WaitOptions | undefined,
     keepsAlive: boolean,
   ): PendingSend<R> {
@@ -140,6 +173,7 @@ export class SendLine {
     )
     pending.batch = batch
     pending.sent = sent
+    pending.before = before
     pending.result = result
     this.#line.add(pending as PendingSend<unknown>)
     this.#waitingChanged()
@@ -184,6 +218,7 @@ export class SendLine {
   readonly #look = (): void => {
     const before = this.#head()
     const sentBefore = before?.sent
+    giveWay()
     this.#pump()
     const head = this.#head()
     if (head !== undefined && head === before && head.sent === sentBefore && this.#poll.goesOn()) {
@@ -226,7 +261,7 @@ export class SendLine {
     if (pending.sent < pending.batch.count) return
     release(pending.batch)
     this.#leave(pending)
-    pending.resolve(pending.result(pending.sent))
+    pending.resolve(pending.result(pending.before + pending.sent))
   }
 
   #onEnd(pending: PendingSend<unknown>, reason: unknown): void {
@@ -243,7 +278,8 @@ export class SendLine {
   /** Ends a wait early: with what it did, or, when it did nothing, with the reason. */
   #end(pending: PendingSend<unknown>, reason: unknown): void {
     this.#leave(pending)
-    if (pending.sent > 0) pending.resolve(pending.result(pending.sent))
+    const total = pending.before + pending.sent
+    if (total > 0) pending.resolve(pending.result(total))
     else pending.reject(reason)
   }
 

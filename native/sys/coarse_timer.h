@@ -19,6 +19,13 @@ class coarse_timer {
 
   void start() { started_ = now_milliseconds(); }
 
+  /// Starts anew: the milliseconds since it was started last.
+  int64_t restart() {
+    const int64_t before = started_;
+    start();
+    return started_ - before;
+  }
+
  private:
   // Exact to a tick of the kernel, 1 to 10 ms.
   static int64_t now_milliseconds() {

@@ -20,6 +20,16 @@ namespace {
 /// Rarely enough to cost nothing, often enough that few messages go into a queue that nobody finds.
 constexpr int64_t look_every_ms = 250;
 
+// The C library's functions are cancellation points, which costs a process with threads 10 to 20 ns a call.
+// Our descriptors never block, and nobody cancels our threads.
+long send_now(int descriptor, const void* bytes, size_t length, unsigned priority) {
+  return ::syscall(SYS_mq_timedsend, descriptor, bytes, length, priority, nullptr);
+}
+
+ssize_t receive_now(int descriptor, void* buffer, size_t size, unsigned* priority) {
+  return ::syscall(SYS_mq_timedreceive, descriptor, buffer, size, priority, nullptr);
+}
+
 }  // namespace
 
 outcome<posix_queue> posix_queue::open(const char* name, int oflag, mode_t mode, long capacity,
@@ -61,7 +71,7 @@ int posix_queue::watch_removal(int inotify) const {
 
 int posix_queue::send(const void* bytes, size_t length, unsigned priority) {
   if (was_removed()) return -EIDRM;
-  while (::mq_send(descriptor(), static_cast<const char*>(bytes), length, priority) != 0) {
+  while (send_now(descriptor(), bytes, length, priority) != 0) {
     if (errno != EINTR) return -errno;
   }
   return 0;
@@ -69,7 +79,7 @@ int posix_queue::send(const void* bytes, size_t length, unsigned priority) {
 
 ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) {
   for (;;) {
-    const ssize_t length = ::mq_receive(descriptor(), static_cast<char*>(buffer), size, priority);
+    const ssize_t length = receive_now(descriptor(), buffer, size, priority);
     if (length >= 0) return length;
     if (errno == EAGAIN && was_removed()) return -EIDRM;
     if (errno != EINTR) return -errno;
@@ -78,12 +88,8 @@ ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) {
 
 int posix_queue::wait(short events, const deadline& until) {
   pollfd polled{descriptor(), events, 0};
-  spin& before = events == POLLOUT ? to_send_ : to_receive_;
-  const int seen = before.run(0, [&] { return ::poll(&polled, 1, 0); });
-  if (seen != 0) return seen < 0 ? -errno : seen;
   const timespec left = until.remaining_timespec();
   const int ready = ::ppoll(&polled, 1, &left, nullptr);
-  before.woken();
   return ready < 0 ? -errno : ready;
 }
 

@@ -11,7 +11,6 @@
 #include "sys/deadline.h"
 #include "sys/fd.h"
 #include "sys/outcome.h"
-#include "sys/spin.h"
 
 namespace ipckit::sys {
 
@@ -73,8 +72,6 @@ class posix_queue {
 
   fd descriptor_;
   size_t message_bytes_ = 0;
-  spin to_send_;
-  spin to_receive_;
   bool heeds_removal_ = false;
   bool removed_ = false;
   coarse_timer looked_;

@@ -1,5 +1,8 @@
 #include "sys/sysv_queue.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 namespace ipckit::sys {
 
 namespace {
@@ -12,6 +15,25 @@ constexpr int slot_bits = 15;
 /// A queue cannot be removed and its id come round again in this time: that takes 4,194,240 creations
 /// (64 * 65535) of at least two system calls each, several seconds at the least.
 constexpr int64_t tolerated_rest_ms = 250;
+
+// The C library's functions are cancellation points, which costs a process with threads 10 to 20 ns a call.
+// These calls never block, and nobody cancels our threads. Where one system call serves all of System V,
+// there are no others.
+long send_now(int id, const void* message, size_t length) {
+#ifdef SYS_msgsnd
+  return ::syscall(SYS_msgsnd, id, message, length, IPC_NOWAIT);
+#else
+  return ::msgsnd(id, message, length, IPC_NOWAIT);
+#endif
+}
+
+ssize_t receive_now(int id, void* message, size_t size, long type, int flags) {
+#ifdef SYS_msgrcv
+  return ::syscall(SYS_msgrcv, id, message, size, type, flags | IPC_NOWAIT);
+#else
+  return ::msgrcv(id, message, size, type, flags | IPC_NOWAIT);
+#endif
+}
 
 int control(int id, int command, void* buffer) {
   return ::msgctl(id, command, static_cast<msqid_ds*>(buffer));
@@ -77,8 +99,7 @@ bool sysv_queue::is_same_queue(const identity& now) const {
 
 int sysv_queue::check_identity() {
   if (recycled_) return -ESTALE;
-  const bool rested = used_.passed(tolerated_rest_ms);
-  used_.start();
+  const bool rested = used_.restart() > tolerated_rest_ms;
   if (!rested || !identified_) return 0;
   const outcome<msqid_ds> found = status();
   if (!found.ok()) return 0;  // The call itself will say what is wrong, in its own words.
@@ -91,7 +112,7 @@ int sysv_queue::check_identity() {
 
 int sysv_queue::send(const void* message, size_t length) {
   if (const int stale = check_identity(); stale != 0) return stale;
-  while (::msgsnd(id_, message, length, IPC_NOWAIT) != 0) {
+  while (send_now(id_, message, length) != 0) {
     if (errno != EINTR) return -errno;
   }
   has_sent_ = true;
@@ -101,7 +122,7 @@ int sysv_queue::send(const void* message, size_t length) {
 ssize_t sysv_queue::receive(void* message, size_t size, message_selector selector, int flags) {
   if (const int stale = check_identity(); stale != 0) return stale;
   for (;;) {
-    const ssize_t length = ::msgrcv(id_, message, size, selector.type, selector.flags | flags | IPC_NOWAIT);
+    const ssize_t length = receive_now(id_, message, size, selector.type, selector.flags | flags);
     if (length < 0 && errno == EINTR) continue;
     if (length < 0) return -errno;
     // A copy is not received, as the kernel counts.
@@ -113,30 +134,21 @@ ssize_t sysv_queue::receive(void* message, size_t size, message_selector selecto
 int sysv_queue::wait_to_receive(message_selector selector, const stop_condition& stop, long* taken) {
   if (const int stale = check_identity(); stale != 0) return stale;
   message_header header{};
-  const auto look = [&](int flags) {
-    if (::msgrcv(id_, &header, 0, selector.type, selector.flags | flags) < 0) return -errno;
-    *taken = header.type;
-    return 0;
-  };
-  int result = to_receive_.run(-ENOMSG, [&] { return look(IPC_NOWAIT); });
-  if (result != -ENOMSG) return result;
-  do {
-    result = look(0);
-  } while (result == -EINTR && !stop.holds());
-  to_receive_.woken();
-  return result;
+  while (::msgrcv(id_, &header, 0, selector.type, selector.flags) < 0) {
+    const int error = errno;
+    if (error != EINTR || stop.holds()) return -error;
+  }
+  *taken = header.type;
+  return 0;
 }
 
 int sysv_queue::wait_to_send(const void* message, size_t length, const stop_condition& stop) {
   if (const int stale = check_identity(); stale != 0) return stale;
-  const auto look = [&](int flags) { return ::msgsnd(id_, message, length, flags) == 0 ? 0 : -errno; };
-  int result = to_send_.run(-EAGAIN, [&] { return look(IPC_NOWAIT); });
-  if (result != -EAGAIN) return result;
-  do {
-    result = look(0);
-  } while (result == -EINTR && !stop.holds());
-  to_send_.woken();
-  return result;
+  while (::msgsnd(id_, message, length, 0) != 0) {
+    const int error = errno;
+    if (error != EINTR || stop.holds()) return -error;
+  }
+  return 0;
 }
 
 outcome<nothing> sysv_queue::set(uid_t owner, gid_t group, mode_t mode, unsigned long queue_bytes) {

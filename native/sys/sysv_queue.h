@@ -12,7 +12,6 @@
 
 #include "sys/coarse_timer.h"
 #include "sys/outcome.h"
-#include "sys/spin.h"
 
 namespace ipckit::sys {
 
@@ -104,8 +103,6 @@ class sysv_queue {
   bool recycled_ = false;
   identity identity_{};
   coarse_timer used_;
-  spin to_send_;
-  spin to_receive_;
 };
 
 outcome<sysv_queue_limits> sysv_queue_limits_now();

@@ -4,6 +4,16 @@ import { expect, test } from 'vitest'
 import { isPending } from '../helpers/waiting.ts'
 import { drain, fill, room, type Subject, unit, units, Workbench } from './subject.ts'
 
+/** Sent from where they lie by putMany. */
+const largeBytes = 2000
+
+/** Options of a queue with room for some large messages. */
+function large({ name }: Subject): object {
+  return name.startsWith('sysv:')
+    ? { maxBytes: 3 * largeBytes + 500 }
+    : { capacity: 4, maxMessageBytes: largeBytes }
+}
+
 export function batches(subject: Subject): void {
   const bench = new Workbench(subject)
 
@@ -100,6 +110,42 @@ export function batches(subject: Subject): void {
     await queue.close()
     expect(await put).toBe(room)
     expect(drain(other)).toEqual(units(0, room))
+  })
+
+  test('putMany of large bytes counts those that had room at once, and keeps order and bytes', async () => {
+    const queue = await bench.create(raw(), { ...subject.sized(3), ...large(subject) })
+    const other = await bench.open(queue.address, raw())
+    // Small ones in between go another way.
+    const values = Array.from({ length: 12 }, (_, at) => Buffer.alloc(at % 4 === 2 ? 10 : largeBytes, at))
+    const sent = await queue.putMany(values, { timeoutMs: 20 })
+    expect(sent).toBeGreaterThanOrEqual(3)
+    expect(sent).toBeLessThan(12)
+    expect(drain(other)).toEqual(values.slice(0, sent))
+    const put = queue.putMany(values)
+    // Those that wait are held in memory of their own.
+    const copies = values.map((value) => Buffer.from(value))
+    for (const value of values) value.fill(0xff)
+    for (const copy of copies) expect(await other.get()).toEqual(copy)
+    expect(await put).toBe(12)
+  })
+
+  test('putMany of large bytes that meets a wait which ends at once says how many are in the queue', async () => {
+    const queue = await bench.create(raw(), { ...subject.sized(3), ...large(subject) })
+    const values = Array.from({ length: 9 }, (_, at) => Buffer.alloc(largeBytes, at))
+    const put = queue.putMany(values)
+    await queue.close()
+    const other = await bench.open(queue.address, raw())
+    expect(drain(other)).toEqual(values.slice(0, await put))
+  })
+
+  test('putMany of bytes puts nothing when the signal is aborted, or one value is no bytes', async () => {
+    const queue = await bench.create(raw(), {})
+    const values = [Buffer.alloc(2000), Buffer.alloc(2000)]
+    await expect(queue.putMany(values, { signal: AbortSignal.abort('enough') })).rejects.toBe('enough')
+    await expect(queue.putMany([...values, 'text' as never])).rejects.toMatchObject({
+      code: 'ERR_IPC_ENCODE',
+    })
+    expect(queue.stat().depth).toBe(0)
   })
 
   test('putMany puts nothing when one value cannot be encoded', async () => {

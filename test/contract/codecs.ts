@@ -198,6 +198,25 @@ export function codecs(subject: Subject): void {
     },
   )
 
+  test.each([
+    ['does not give bytes', () => 'text', 'the codec odd has a bytesOf that does not give a Uint8Array'],
+    [
+      'throws',
+      () => {
+        throw new Error('not mine')
+      },
+      'not mine',
+    ],
+  ])('a codec whose bytesOf %s is an error, and nothing is put', async (_, bytesOf, says) => {
+    const odd = { ...raw(), name: 'odd', bytesOf: bytesOf as never }
+    const queue = await bench.create(odd, {})
+    const failure = { code: 'ERR_IPC_ENCODE', message: expect.stringContaining(says) }
+    await expect(queue.put(good)).rejects.toMatchObject(failure)
+    await expect(queue.putMany([good])).rejects.toMatchObject(failure)
+    expect(() => queue.tryPut(good)).toThrow(expect.objectContaining(failure))
+    expect(queue.stat().depth).toBe(0)
+  })
+
   test('the stack of an error shows who called, whether it came at once or later', async () => {
     const queue = await bench.create(json<unknown>())
     const full = await bench.create()

@@ -145,7 +145,7 @@ export function fill(queue: AnyQueue<string>, from = 0): number {
 }
 
 /** Takes everything there is. */
-export function drain<T>(queue: AnyQueue<T>): T[] {
+export function drain<T, I>(queue: AnyQueue<T, I>): T[] {
   const values: T[] = []
   for (;;) {
     const value = queue.tryGet()
