@@ -74,7 +74,7 @@ export interface Native {
   socketBegin(handle: number, bytes: Uint8Array, facts: Float64Array): number
   socketMore(handle: number, bytes: Uint8Array, from: number): number
   socketSendDescriptors(handle: number, bytes: Uint8Array, descriptors: Int32Array): number
-  /** How many bytes came with them; [count, 1 when there were more] */
+  /** How many bytes came with them; [count, 1 when there were more, bytes of a header in hand] */
   socketReceiveDescriptors(
     handle: number,
     bytes: Uint8Array,

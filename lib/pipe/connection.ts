@@ -434,15 +434,16 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     return {
       next: async () => {
         if (ended || this.#closed) return end
-        const wait = this.#arrivals.wait(this.#value, undefined, this.#keepsAlive)
-        waits.add(wait)
+        let wait: Promise<T> | undefined
         try {
+          wait = this.#arrivals.wait(this.#value, undefined, this.#keepsAlive)
+          waits.add(wait)
           return { value: await wait, done: false }
         } catch (error) {
           if (error === end || error instanceof ClosedError || error instanceof EOFError) return end
           throw error
         } finally {
-          waits.delete(wait)
+          if (wait !== undefined) waits.delete(wait)
         }
       },
       return: async () => {

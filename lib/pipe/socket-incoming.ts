@@ -27,7 +27,7 @@ export interface ArrivedDescriptors {
 /** The most bytes that can come with descriptors. */
 export const maxDescriptorBytes = 2048
 
-const facts = new Float64Array(2)
+const facts = new Float64Array(3)
 const besideDescriptors = Buffer.alloc(maxDescriptorBytes)
 
 export class Incoming {
@@ -66,7 +66,8 @@ export class Incoming {
     if (this.#partial !== undefined || this.#headerBytes > 0) throw this.#noDescriptors()
     const numbers = new Int32Array(max)
     const count = native.socketReceiveDescriptors(this.#socket.handle, besideDescriptors, numbers, facts)
-    const [received, truncated] = facts as unknown as [number, number]
+    const [received, truncated, headerBytes] = facts as unknown as [number, number, number]
+    this.#headerBytes = headerBytes
     if (count >= 0) {
       return {
         descriptors: [...numbers.subarray(0, received)],
@@ -83,6 +84,11 @@ export class Incoming {
         const fate = truncated === 1 ? 'what was sent is lost' : 'what was sent is still there'
         const advice = `this process has too many descriptors open; close some, or raise the limit with: ulimit -n; ${fate}`
         throw this.#socket.error(count, 'recvmsg', 'receive a descriptor from', advice)
+      }
+      case errnoOf.EPROTO: {
+        const advice = `more than ${maxDescriptorBytes} bytes came with it; nothing more can be received`
+        this.#end = this.#socket.error(count, 'recvmsg', 'receive a descriptor from', advice)
+        throw this.#end
       }
       default:
         throw this.#fail(count, 'at the end of a message', true)

@@ -136,8 +136,9 @@ export class SocketWriter {
   }
 
   #enter(message: Outgoing, sent: number, pending?: Pending<void>): Entry {
-    // The caller's memory, or one that is used again for the next message.
-    const bytes = message.bytes.slice(0, message.length)
+    // The caller's memory, or one that is used again for the next message. Not its own slice(): that of a Buffer
+    // copies nothing.
+    const bytes = Uint8Array.prototype.slice.call(message.bytes, 0, message.length)
     const entry = { message: { ...message, bytes }, total: totalOf(message), sent, pending }
     this.#line.add(entry)
     if (this.#line.size === 1) {

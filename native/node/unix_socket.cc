@@ -124,16 +124,18 @@ napi_value socket_send_descriptors(napi_env env, napi_callback_info info) {
 }
 
 /// socketReceiveDescriptors(handle, bytes, descriptors: Int32Array, facts: Float64Array): how many bytes, or
-/// -errno; facts become [count of descriptors, 1 when there were more]
+/// -errno; facts become [count of descriptors, 1 when there were more, bytes of a header in hand]
 napi_value socket_receive_descriptors(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
-  const sys::unix_socket* socket = given.self().unix_sockets.find(given.integer(0));
+  sys::unix_socket* socket = given.self().unix_sockets.find(given.integer(0));
   if (socket == nullptr) return to_js(env, -EBADF);
   const std::span<char> bytes = given.bytes(1);
   sys::received_descriptors received;
   const ssize_t count =
       socket->receive_descriptors(bytes.data(), bytes.size(), numbers<int32_t>(env, given.raw(2)), &received);
-  fill(env, given.raw(3), {static_cast<double>(received.count), received.truncated ? 1.0 : 0.0});
+  fill(env, given.raw(3),
+       {static_cast<double>(received.count), received.truncated ? 1.0 : 0.0,
+        static_cast<double>(socket->header_bytes())});
   return to_js(env, static_cast<int64_t>(count));
 }
 

@@ -51,6 +51,25 @@ ssize_t receive(int descriptor, void* bytes, size_t size, int flags, bool* had_d
   return count == 0 ? -ENODATA : count;
 }
 
+/// Collects the descriptors that came, and closes those for which there is no room.
+void take_in(msghdr& message, std::span<int> descriptors, received_descriptors* received) {
+  received->truncated = (message.msg_flags & MSG_CTRUNC) != 0;
+  for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
+    if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
+    const size_t came = (each->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t at = 0; at < came; at++) {
+      int number;
+      std::memcpy(&number, CMSG_DATA(each) + at * sizeof(int), sizeof number);
+      if (received->count < descriptors.size()) {
+        descriptors[received->count++] = number;
+      } else {
+        ::close(number);
+        received->truncated = true;
+      }
+    }
+  }
+}
+
 ssize_t send_message(int descriptor, const msghdr& message) {
   ssize_t count;
   do {
@@ -159,21 +178,28 @@ int unix_socket::send_descriptors(const char* bytes, size_t length, std::span<co
   return static_cast<size_t>(count) == length ? 0 : -EPROTO;
 }
 
+// Bytes that bring descriptors are a buffer of the kernel of their own, but reading may join them with those
+// in front. So the first byte alone is read with descriptors: they come only when it is theirs. How many
+// bytes belong to it is seen before, as a peek goes up to the end of the first buffer with descriptors. (A
+// peek also tells of descriptors that lie behind what it was asked for, so it cannot tell whose byte the
+// first one is.)
 ssize_t unix_socket::receive_descriptors(char* bytes, size_t size, std::span<int> descriptors,
-                                         received_descriptors* received) const {
+                                         received_descriptors* received) {
   *received = {};
-  char first;
-  bool had_descriptors = false;
-  const ssize_t seen = receive(descriptor(), &first, 1, MSG_PEEK, &had_descriptors);
-  if (seen < 0) return seen;
-  if (!had_descriptors) return -EBADMSG;
+  if (have_ > 0) return -EBADMSG;
+  char ahead[max_descriptor_bytes + 1];
+  bool any = false;
+  const ssize_t length = receive(descriptor(), ahead, sizeof ahead, MSG_PEEK, &any);
+  if (length < 0) return length;
+  if (!any) return -EBADMSG;
   // Received without room in our table they would be lost.
   const int probe = ::fcntl(descriptor(), F_DUPFD_CLOEXEC, 0);
   if (probe < 0) return -errno;
   ::close(probe);
 
   alignas(cmsghdr) char control[CMSG_SPACE(max_descriptors * sizeof(int))];
-  iovec part{bytes, size};
+  char first = 0;
+  iovec part{&first, 1};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -185,24 +211,26 @@ ssize_t unix_socket::receive_descriptors(char* bytes, size_t size, std::span<int
     count = ::recvmsg(descriptor(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (count < 0 && errno == EINTR);
   if (count < 0) return -errno;
-  received->truncated = (message.msg_flags & MSG_CTRUNC) != 0;
-  for (cmsghdr* each = CMSG_FIRSTHDR(&message); each != nullptr; each = CMSG_NXTHDR(&message, each)) {
-    if (each->cmsg_level != SOL_SOCKET || each->cmsg_type != SCM_RIGHTS) continue;
-    const size_t came = (each->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (size_t at = 0; at < came; at++) {
-      int number;
-      std::memcpy(&number, CMSG_DATA(each) + at * sizeof(int), sizeof number);
-      if (received->count < descriptors.size()) {
-        descriptors[received->count++] = number;
-      } else {
-        ::close(number);
-        received->truncated = true;
-      }
-    }
+  if (count == 0) return -ENODATA;
+  take_in(message, descriptors, received);
+  if (received->count == 0 && !received->truncated) {
+    header_[have_++] = static_cast<unsigned char>(first);
+    return -EBADMSG;
+  }
+  // With more bytes than anybody here sends it cannot be told where they end.
+  const size_t whole = static_cast<size_t>(length);
+  if (whole > std::min(size, max_descriptor_bytes)) {
+    for (size_t at = 0; at < received->count; at++) ::close(descriptors[at]);
+    return -EPROTO;
+  }
+  bytes[0] = first;
+  for (size_t at = 1; at < whole;) {
+    const ssize_t rest = more(bytes + at, whole - at);
+    if (rest < 0) break;
+    at += static_cast<size_t>(rest);
   }
   // Another thread has taken the room that was there.
-  if (received->count == 0) return -EMFILE;
-  return count;
+  return received->count == 0 ? -EMFILE : length;
 }
 
 int unix_socket::wait(short events, const deadline& until) {

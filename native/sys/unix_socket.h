@@ -72,9 +72,11 @@ class unix_socket {
   /// Sends descriptors with 1 to max_descriptor_bytes bytes, outside of any message: 0 or -errno.
   int send_descriptors(const char* bytes, size_t length, std::span<const int> descriptors) const;
   /// Receives what send_descriptors() sent: how many bytes; or -errno: EAGAIN; ENODATA; EBADMSG when a
-  /// message comes next; EMFILE, which leaves everything where it is when `received->truncated` is not set.
+  /// message comes next, which begin() will find; EMFILE, which leaves everything where it is when
+  /// `received->truncated` is not set; EPROTO when more bytes came with them than may, after which nothing
+  /// can be received any more.
   ssize_t receive_descriptors(char* bytes, size_t size, std::span<int> descriptors,
-                              received_descriptors* received) const;
+                              received_descriptors* received);
 
   /// Blocks until one of `events` (poll(2)) holds: 1; 0 when the deadline has passed; -EINTR after a signal.
   int wait(short events, const deadline& until);
