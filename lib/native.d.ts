@@ -72,7 +72,8 @@ export interface Native {
   socketSend(handle: number, bytes: Uint8Array, length: number, from: number): number
   /** How many bytes of a message lie in `bytes`; [its length, bytes of a header in hand] */
   socketBegin(handle: number, bytes: Uint8Array, facts: Float64Array): number
-  socketMore(handle: number, bytes: Uint8Array, from: number): number
+  /** Reads into `bytes` from `from` to `end`. */
+  socketMore(handle: number, bytes: Uint8Array, from: number, end: number): number
   socketSendDescriptors(handle: number, bytes: Uint8Array, descriptors: Int32Array): number
   /** How many bytes came with them; [count, 1 when there were more, bytes of a header in hand] */
   socketReceiveDescriptors(

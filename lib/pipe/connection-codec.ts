@@ -5,6 +5,7 @@ import { startReading, stopReading } from '../wait/inbox.js'
 import { encodeOne, type Write } from '../wait/outbox.js'
 import type { Arrived } from './socket-incoming.js'
 import type { Outgoing } from './socket-writer.js'
+import { incomingMemory } from './spare-memory.js'
 
 export class ConnectionCodec<T, I> {
   readonly #codec: Codec<T, I>
@@ -24,18 +25,19 @@ export class ConnectionCodec<T, I> {
     return encodeOne(this.#write, value, 0)
   }
 
-  decode({ bytes, offset, length }: Arrived): T {
+  decode({ bytes, offset, length, memory }: Arrived): T {
     startReading()
     try {
       return this.#codec.decode(bytes, offset, length)
     } catch (cause) {
       throw new DecodeError(
         `Cannot decode a message of ${length} bytes from ${this.#address} as ${this.#codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
-        bytes.slice(offset, offset + length),
+        Uint8Array.prototype.slice.call(bytes, offset, offset + length),
         { resource: this.#address, cause },
       )
     } finally {
       stopReading()
+      if (memory !== undefined) incomingMemory.giveBack(memory)
     }
   }
 

@@ -160,8 +160,8 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     )
     this.#writer = new SocketWriter(socket, waitingChanged)
     this.#codec = new ConnectionCodec(codec, socket.address, maxMessageBytes)
-    this.#value = { take: incoming.message, finish: (arrived) => this.#codec.decode(arrived) }
-    this.#bytes = { take: incoming.message, finish: bytesOf }
+    this.#value = { take: () => incoming.message(false), finish: (arrived) => this.#codec.decode(arrived) }
+    this.#bytes = { take: () => incoming.message(true), finish: bytesOf }
     this.#ready = { take: incoming.ready, finish: (ready) => ready }
     socket.listen({ arrival: () => this.#arrivals.onArrival(), room: () => this.#writer.onRoom() })
   }
@@ -486,6 +486,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     const reason = () => closedError(this.address) as ClosedError
     this.#arrivals.close(reason)
     this.#writer.close(reason)
+    this.#incoming.close()
     this.#socket.close()
   }
 
@@ -587,9 +588,11 @@ function heed(): void {
   if (!heeding()) heedSignals()
 }
 
-function bytesOf({ bytes, offset, length, own }: Arrived): Buffer {
+function bytesOf({ bytes, offset, length, memory }: Arrived): Buffer {
   const view = bytes.subarray(offset, offset + length)
-  return own ? Buffer.from(view.buffer, view.byteOffset, length) : Buffer.from(view)
+  // A message that was begun for recv() may lie in memory that is larger by far.
+  if (memory === undefined || memory.length > length) return Buffer.from(view)
+  return Buffer.from(view.buffer, view.byteOffset, length)
 }
 
 function definedOf<R>(result: R | typeof nothing): R | undefined {

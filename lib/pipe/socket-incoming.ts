@@ -7,14 +7,15 @@ import { copyError, EOFError, errnoOf, IpcError } from '../errors.js'
 import { inbox } from '../wait/inbox.js'
 import { nothing } from '../wait/receive-line.js'
 import type { Socket } from './socket.js'
+import { incomingMemory } from './spare-memory.js'
 
 /** A message as it lies in memory. */
 export interface Arrived {
   bytes: Uint8Array
   offset: number
   length: number
-  /** Whether the memory is the message's alone; otherwise it is used again for the next. */
-  own: boolean
+  /** The memory, when it is the message's alone: to be kept, or given back. Otherwise it serves for the next one. */
+  memory?: Uint8Array
 }
 
 /** Descriptors as they came. */
@@ -33,8 +34,9 @@ const besideDescriptors = Buffer.alloc(maxDescriptorBytes)
 export class Incoming {
   readonly #socket: Socket
   readonly #maxMessageBytes: number
-  /** A message of which a part is here. */
+  /** A message of which a part is here, and how many bytes it has. */
   #partial: Uint8Array | undefined
+  #length = 0
   #have = 0
   #headerBytes = 0
   /** Why nothing can be received any more. */
@@ -47,11 +49,10 @@ export class Incoming {
     this.#maxMessageBytes = maxMessageBytes
   }
 
-  /** The next message, if all of it is there. */
-  readonly message = (): Arrived | typeof nothing => {
+  /** The next message, if all of it is there. `keep`: whether it will be handed out as it lies in memory. */
+  message(keep: boolean): Arrived | typeof nothing {
     this.#refuseAfterEnd()
-    if (this.#partial === undefined) return this.#begin()
-    return this.#goOn(this.#partial)
+    return this.#partial === undefined ? this.#begin(keep) : this.#goOn(this.#partial)
   }
 
   /** True when receiving would find something, or fail. */
@@ -95,7 +96,12 @@ export class Incoming {
     }
   }
 
-  #begin(): Arrived | typeof nothing {
+  /** Nothing is received any more. */
+  close(): void {
+    this.#partial = undefined
+  }
+
+  #begin(keep: boolean): Arrived | typeof nothing {
     const { bytes } = inbox()
     const count = native.socketBegin(this.#socket.handle, bytes, facts)
     const [length, headerBytes] = facts as unknown as [number, number]
@@ -108,28 +114,30 @@ export class Incoming {
     // Before any memory is made for it.
     if (length > this.#maxMessageBytes) throw this.#tooLarge(length)
     this.progress++
-    if (count === length) return { bytes, offset: 0, length, own: false }
-    // Not Buffer.alloc: nobody sees what was in it, as only what was filled is given out.
-    const partial = Buffer.allocUnsafeSlow(length)
+    if (count === length) return { bytes, offset: 0, length }
+    // Nobody sees what was in this memory, as only what was filled is given out.
+    const partial = keep ? Buffer.allocUnsafeSlow(length) : incomingMemory.borrow(length)
     partial.set(bytes.subarray(0, count))
     this.#partial = partial
+    this.#length = length
     this.#have = count
     return this.#goOn(partial)
   }
 
   #goOn(partial: Uint8Array): Arrived | typeof nothing {
-    while (this.#have < partial.length) {
-      const count = native.socketMore(this.#socket.handle, partial, this.#have)
+    const length = this.#length
+    while (this.#have < length) {
+      const count = native.socketMore(this.#socket.handle, partial, this.#have, length)
       if (count === -errnoOf.EAGAIN) return nothing
       if (count < 0) {
         this.#partial = undefined
-        throw this.#fail(count, `after ${this.#have} of the ${partial.length} bytes of a message`, false)
+        throw this.#fail(count, `after ${this.#have} of the ${length} bytes of a message`, false)
       }
       this.#have += count
       this.progress++
     }
     this.#partial = undefined
-    return { bytes: partial, offset: 0, length: partial.length, own: true }
+    return { bytes: partial, offset: 0, length, memory: partial }
   }
 
   #refuseAfterEnd(): void {

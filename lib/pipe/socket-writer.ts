@@ -10,6 +10,7 @@ import { AdaptivePoll } from '../wait/adaptive-poll.js'
 import { doneAtOnce } from '../wait/fairness.js'
 import { checkWait, Pending } from '../wait/pending.js'
 import type { Socket } from './socket.js'
+import { outgoingMemory } from './spare-memory.js'
 
 /** A message, or bytes with descriptors. */
 export interface Outgoing {
@@ -122,7 +123,8 @@ export class SocketWriter {
   close(reason: () => ClosedError): void {
     const line = [...this.#line]
     this.#line.clear()
-    for (const { pending, sent, total } of line) {
+    for (const { message, pending, sent, total } of line) {
+      outgoingMemory.giveBack(message.bytes)
       pending?.reject(sent === 0 ? reason() : this.#closedAmid(sent, total))
     }
     this.#waitingChanged()
@@ -136,9 +138,9 @@ export class SocketWriter {
   }
 
   #enter(message: Outgoing, sent: number, pending?: Pending<void>): Entry {
-    // The caller's memory, or one that is used again for the next message. Not its own slice(): that of a Buffer
-    // copies nothing.
-    const bytes = Uint8Array.prototype.slice.call(message.bytes, 0, message.length)
+    // What it lies in is the caller's, or used again for the next message.
+    const bytes = outgoingMemory.borrow(message.length)
+    bytes.set(message.bytes.subarray(0, message.length))
     const entry = { message: { ...message, bytes }, total: totalOf(message), sent, pending }
     this.#line.add(entry)
     if (this.#line.size === 1) {
@@ -247,7 +249,9 @@ export class SocketWriter {
   }
 
   #leave(entry: Entry): void {
-    if (!this.#line.delete(entry) || this.#line.size > 0) return
+    if (!this.#line.delete(entry)) return
+    outgoingMemory.giveBack(entry.message.bytes)
+    if (this.#line.size > 0) return
     this.#waitingChanged()
     if (this.#tidying) return
     this.#tidying = true

@@ -102,15 +102,16 @@ napi_value socket_begin(napi_env env, napi_callback_info info) {
   return to_js(env, static_cast<int64_t>(count));
 }
 
-/// socketMore(handle, bytes, from): reads into bytes from there to their end: how many, or -errno
+/// socketMore(handle, bytes, from, end): reads into that part of bytes: how many, or -errno
 napi_value socket_more(napi_env env, napi_callback_info info) {
-  const arguments<3> given(env, info);
+  const arguments<4> given(env, info);
   const sys::unix_socket* socket = given.self().unix_sockets.find(given.integer(0));
   if (socket == nullptr) return to_js(env, -EBADF);
   const std::span<char> bytes = given.bytes(1);
   const size_t from = static_cast<size_t>(given.number(2));
-  if (from >= bytes.size()) return to_js(env, -EFAULT);
-  return to_js(env, static_cast<int64_t>(socket->more(bytes.data() + from, bytes.size() - from)));
+  const size_t end = static_cast<size_t>(given.number(3));
+  if (from >= end || end > bytes.size()) return to_js(env, -EFAULT);
+  return to_js(env, static_cast<int64_t>(socket->more(bytes.data() + from, end - from)));
 }
 
 /// socketSendDescriptors(handle, bytes, descriptors: Int32Array): 0 or -errno
