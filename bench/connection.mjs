@@ -73,7 +73,8 @@ for (const place of placesOr(['free']).filter(isPossible)) {
   for (const what of Object.keys(bars)) {
     for (const bytes of Object.keys(counts).map(Number)) {
       const modes = Object.keys(bars[what]).filter((mode) => isWanted(`${what} ${bytes} ${mode} ${place}`))
-      if (modes.length > 0) await attempt(`${what} ${bytes} ${place}`, () => compare(what, bytes, place, modes))
+      if (modes.length > 0)
+        await attempt(`${what} ${bytes} ${place}`, () => compare(what, bytes, place, modes))
     }
   }
 }

@@ -2,6 +2,7 @@
  * Those who wait for what comes in on one descriptor, in the order in which they came: try, and when there is
  * nothing, stand in line until there may be. Only the oldest is ever tried.
  */
+import { copyError } from '../errors.js'
 import type { WaitOptions } from '../options.js'
 import { AdaptivePoll } from '../wait/adaptive-poll.js'
 import { atOnce } from '../wait/fairness.js'
@@ -115,7 +116,7 @@ export class TryLine {
   }
 
   close(reason: () => Error): void {
-    for (const waiting of [...this.#line]) this.#end(waiting, reason())
+    this.#endAll(reason)
     this.#tidy()
   }
 
@@ -171,7 +172,14 @@ export class TryLine {
       this.#source.ask()
     } catch (error) {
       this.#asked = false
-      for (const waiting of [...this.#line]) this.#end(waiting, error)
+      this.#endAll(() => copyError(error))
+    }
+  }
+
+  #endAll(reason: () => unknown): void {
+    for (const waiting of [...this.#line]) {
+      this.#leave(waiting)
+      waiting.reject(reason())
     }
   }
 

@@ -34,14 +34,17 @@ async function inherit(language: Language, ...args: string[]): Promise<{ end: By
 beforeAll(buildPeers)
 
 describe.each(languages)('%s', (language) => {
-  test.each(sizes)('gets a message of %i bytes over an inherited descriptor, and sends it back', async (size) => {
-    const { end, peer } = await inherit(language, 'echo')
-    const message = pattern(size)
-    const [, echoed] = await Promise.all([end.sendBytes(message), end.recvBytes()])
-    expect(echoed.equals(message)).toBe(true)
-    await end.close()
-    expect(await peer.ended).toEqual(well)
-  })
+  test.each(sizes)(
+    'gets a message of %i bytes over an inherited descriptor, and sends it back',
+    async (size) => {
+      const { end, peer } = await inherit(language, 'echo')
+      const message = pattern(size)
+      const [, echoed] = await Promise.all([end.sendBytes(message), end.recvBytes()])
+      expect(echoed.equals(message)).toBe(true)
+      await end.close()
+      expect(await peer.ended).toEqual(well)
+    },
+  )
 
   test('and Node block in turn', async () => {
     const { end, peer } = await inherit(language, 'echo')

@@ -5,7 +5,17 @@ import { Connection } from 'ipckit/pipe'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { descriptors, settledCounts } from '../helpers/counts.ts'
 import { python } from '../interop/peers.ts'
-import { header, isCloseOnExec, newBytePair, newFolder, Peer, pattern, targetOf, well, writeRaw } from './support.ts'
+import {
+  header,
+  isCloseOnExec,
+  newBytePair,
+  newFolder,
+  Peer,
+  pattern,
+  targetOf,
+  well,
+  writeRaw,
+} from './support.ts'
 
 /** A file that is open until the end of the test. */
 function openFile(text = 'in the file'): number {

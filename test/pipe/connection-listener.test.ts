@@ -15,7 +15,7 @@ import {
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Connection, type ListenOptions, Listener } from 'ipckit/pipe'
+import { Connection, Listener, type ListenOptions } from 'ipckit/pipe'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { mayChangeUser, stranger } from '../helpers/agent.ts'
 import { Program } from '../helpers/program.ts'
@@ -117,19 +117,18 @@ describe('a name that is taken', () => {
       'there is a symbolic link',
     ],
   ]
-  test.each(plants.flatMap((plant) => [false, true].map((replaceStale) => [...plant, replaceStale] as const)))(
-    'by %s is refused, and that stays (%#)',
-    (_, plant, why, replaceStale) => {
-      const path = join(newFolder(), 'socket')
-      plant(path)
-      const before = lstatSync(path)
-      expect(() => Listener.listen(path, { replaceStale })).toThrow(
-        expect.objectContaining({ code: 'EADDRINUSE', message: expect.stringContaining(why) }),
-      )
-      expect(lstatSync(path).ino).toBe(before.ino)
-      if (before.isSymbolicLink()) expect(readlinkSync(path)).toBe(`${path}-target`)
-    },
-  )
+  test.each(
+    plants.flatMap((plant) => [false, true].map((replaceStale) => [...plant, replaceStale] as const)),
+  )('by %s is refused, and that stays (%#)', (_, plant, why, replaceStale) => {
+    const path = join(newFolder(), 'socket')
+    plant(path)
+    const before = lstatSync(path)
+    expect(() => Listener.listen(path, { replaceStale })).toThrow(
+      expect.objectContaining({ code: 'EADDRINUSE', message: expect.stringContaining(why) }),
+    )
+    expect(lstatSync(path).ino).toBe(before.ino)
+    if (before.isSymbolicLink()) expect(readlinkSync(path)).toBe(`${path}-target`)
+  })
 
   test('by a socket that nobody listens at is refused, and replaced where that was asked for', async () => {
     const path = join(newFolder(), 'socket')

@@ -182,18 +182,21 @@ describe('a hostile other end', () => {
     [5, 0],
     [5, 4],
     [large, 100_000],
-  ])('that ends amid a message of %i bytes, after %i, is told of with both numbers', async (length, count) => {
-    const [first, second] = newBytePair()
-    const waiting = second.recv()
-    writeRaw(first, header(length))
-    writeRaw(first, Buffer.alloc(count))
-    await first.close()
-    await expect(waiting).rejects.toMatchObject({
-      code: 'ERR_IPC_TRUNCATED',
-      message: expect.stringContaining(`after ${count} of the ${length} bytes of a message`),
-    })
-    await expect(second.recv()).rejects.toMatchObject({ code: 'ERR_IPC_TRUNCATED' })
-  })
+  ])(
+    'that ends amid a message of %i bytes, after %i, is told of with both numbers',
+    async (length, count) => {
+      const [first, second] = newBytePair()
+      const waiting = second.recv()
+      writeRaw(first, header(length))
+      writeRaw(first, Buffer.alloc(count))
+      await first.close()
+      await expect(waiting).rejects.toMatchObject({
+        code: 'ERR_IPC_TRUNCATED',
+        message: expect.stringContaining(`after ${count} of the ${length} bytes of a message`),
+      })
+      await expect(second.recv()).rejects.toMatchObject({ code: 'ERR_IPC_TRUNCATED' })
+    },
+  )
 
   test('that announces a message within the limit gets no more memory than it announces', async () => {
     const [first, second] = newBytePair({ maxMessageBytes: 2 * MiB })

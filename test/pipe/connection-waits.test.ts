@@ -74,7 +74,9 @@ describe('receiving', () => {
       name: 'TimeoutError',
     })
     expect(performance.now() - before).toBeGreaterThanOrEqual(40)
-    await expect(receiving[name]?.(second, { timeoutMs: 0 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
+    await expect(receiving[name]?.(second, { timeoutMs: 0 })).rejects.toMatchObject({
+      code: 'ERR_IPC_TIMEOUT',
+    })
     await first.sendBytes(Buffer.from('kept'))
     expect(await second.recvBytes()).toEqual(Buffer.from('kept'))
   })
@@ -183,7 +185,9 @@ describe('sending', () => {
       if (how === 'timeout') {
         await expect(first.sendBytes(message, { timeoutMs: 20 })).rejects.toMatchObject({
           code: 'ERR_IPC_TIMEOUT',
-          message: expect.stringMatching(/within 20 ms: \d+ of 4194308 bytes are with the kernel, and the rest/),
+          message: expect.stringMatching(
+            /within 20 ms: \d+ of 4194308 bytes are with the kernel, and the rest/,
+          ),
         })
       } else if (how === 'abort') {
         const sending = first.sendBytes(message, { signal: controller.signal })
@@ -251,7 +255,11 @@ describe('sending', () => {
 
   test('fails for all who wait when the other end is closed', async () => {
     const [first, second] = newBytePair()
-    const waits = [first.sendBytes(pattern(large)), first.sendBytes(Buffer.of(1)), first.sendBytes(Buffer.of(2))]
+    const waits = [
+      first.sendBytes(pattern(large)),
+      first.sendBytes(Buffer.of(1)),
+      first.sendBytes(Buffer.of(2)),
+    ]
     const outcomes = Promise.allSettled(waits)
     await second.close()
     for (const outcome of await outcomes) {

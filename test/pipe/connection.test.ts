@@ -321,11 +321,15 @@ describe('_TestPollEintr and TestIgnoreEINTR', () => {
     await client.close()
   })
 
-  test('a blocked recvSync goes on after a signal that somebody handles on no thread of ours', () => {
-    const [first, second] = newBytePair()
-    expect(() => first.recvSync({ timeoutMs: 60 })).toThrow(expect.objectContaining({ code: 'ERR_IPC_TIMEOUT' }))
-    second.sendBytesSync(Buffer.of(1))
-    expect(first.recvBytesSync()).toEqual(Buffer.of(1))
+  test('Ctrl-C ends a blocked recvSync, and is heard then', async () => {
+    const [ours, theirs] = newBytePair()
+    const peer = await Peer.start(theirs, { step: 'recvSync and signals', end: 'whenServed' })
+    expect(await peer.says()).toBe('there')
+    await sleep(100)
+    peer.kill('SIGINT')
+    expect([await peer.says(), await peer.says()].sort()).toEqual(['heard SIGINT', 'recvSync EINTR'])
+    expect(await peer.ended).toEqual(well)
+    expect(ours.closed).toBe(false)
   })
 })
 
@@ -416,14 +420,22 @@ describe('arguments', () => {
   const wrong: [string, () => unknown, string | RegExp][] = [
     ['codec', () => socketPair({ codec: {} as never }), 'Expected a codec'],
     ['duplex', () => socketPair({ duplex: 1 as never }), 'Expected true or false for `duplex`, received 1'],
-    ['maxMessageBytes 0', () => socketPair({ maxMessageBytes: 0 }), 'Expected an integer from 1 to 2147483647'],
+    [
+      'maxMessageBytes 0',
+      () => socketPair({ maxMessageBytes: 0 }),
+      'Expected an integer from 1 to 2147483647',
+    ],
     ['maxMessageBytes 2^31', () => socketPair({ maxMessageBytes: 2 ** 31 }), 'for `maxMessageBytes`'],
     ['an unknown option', () => socketPair({ size: 1 } as never), 'Expected only the options codec'],
     ['fd -1', () => Connection.fromFd(-1), 'Expected an integer from 0 to 2147483647 for `fd`, received -1'],
     ['fd text', () => Connection.fromFd('3' as never), "for `fd`, received '3'"],
     ['path', () => Listener.listen(7 as never), 'Expected a string for `path`, received 7'],
     ['an empty path', () => Listener.listen(''), 'Expected a path of 1 to 107 bytes'],
-    ['a path of 108 bytes', () => Listener.listen(`/${'x'.repeat(107)}`), 'Expected a path of 1 to 107 bytes'],
+    [
+      'a path of 108 bytes',
+      () => Listener.listen(`/${'x'.repeat(107)}`),
+      'Expected a path of 1 to 107 bytes',
+    ],
     ['a path with a NUL', () => Listener.listen('/tmp/a\0b'), 'Expected a path of 1 to 107 bytes'],
     ['only a NUL', () => Listener.listen('\0'), 'Expected a path of 1 to 107 bytes'],
     ['mode', () => Listener.listen('/tmp/x', { mode: 0o1000 }), 'for `mode`'],
@@ -476,7 +488,7 @@ describe('fromFd', () => {
     [
       'a file',
       async () => {
-            const fd = openSync('/dev/null', 'r')
+        const fd = openSync('/dev/null', 'r')
         onTestFinished(() => closeSync(fd))
         return fd
       },
@@ -485,7 +497,9 @@ describe('fromFd', () => {
   ])('refuses %s, which stays as it was', async (_, open, code) => {
     const fd = await open()
     const before = targetOf(fd)
-    expect(() => Connection.fromFd(fd)).toThrow(expect.objectContaining({ code, resource: `descriptor ${fd}` }))
+    expect(() => Connection.fromFd(fd)).toThrow(
+      expect.objectContaining({ code, resource: `descriptor ${fd}` }),
+    )
     expect(targetOf(fd)).toBe(before)
   })
 

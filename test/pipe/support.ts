@@ -110,7 +110,10 @@ export class Peer {
   }
 
   /** Starts test/fixtures/connection.mjs with this end, which it takes over. */
-  static async start(end: Connection<never, never> | Bytes | Connection, argument: { step: string; end?: string; path?: string }): Promise<Peer> {
+  static async start(
+    end: Connection<never, never> | Bytes | Connection,
+    argument: { step: string; end?: string; path?: string },
+  ): Promise<Peer> {
     const peer = new Peer(process.execPath, [fixture('connection.mjs'), JSON.stringify(argument)], end.fd)
     await end.close()
     return peer
