@@ -1,5 +1,5 @@
 # python3 examples/connections/worker.py, which pool.mjs does
-# Adds numbers for whoever has the other end of descriptor 3, with nothing but Python's own multiprocessing.
+# Adds numbers for whoever has the other end of descriptor 3, by Python's own multiprocessing.
 import json
 from multiprocessing.connection import Connection
 

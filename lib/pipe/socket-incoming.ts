@@ -70,6 +70,7 @@ export class Incoming {
     const [received, truncated, headerBytes] = facts as unknown as [number, number, number]
     this.#headerBytes = headerBytes
     if (count >= 0) {
+      this.progress++
       return {
         descriptors: [...numbers.subarray(0, received)],
         bytes: Buffer.from(besideDescriptors.subarray(0, count)),
