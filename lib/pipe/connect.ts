@@ -1,10 +1,10 @@
 /** How sockets are got: a pair, one that was inherited, one that is connected by name. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { native } from '../binding.js'
-import { errnoOf, type SystemFailure, systemError, timeoutError } from '../errors.js'
+import { errnoOf, type IpcError, type SystemFailure, systemError, timeoutError } from '../errors.js'
 import { checkString, outOfRange, type WaitOptions } from '../options.js'
 import { checkWait } from '../wait/pending.js'
-import { Socket } from './socket.js'
+import { isOwned, Socket } from './socket.js'
 
 /** What sockaddr_un has room for, less the NUL at the end of a path. */
 const maxNameBytes = 107
@@ -53,22 +53,25 @@ export function pairOfSockets(duplex: boolean): [Socket, Socket] {
 
 /** Takes over a descriptor. */
 export function adoptSocket(fd: number): Socket {
+  // Two that close one descriptor would, the second time, close somebody else's.
+  if (isOwned(fd)) throw adoptingError(errnoOf.EBUSY, 'fcntl', fd)
   try {
     return new Socket(native.socketAdopt(fd))
   } catch (error) {
     const { errno, syscall } = error as SystemFailure
-    throw systemError({
-      errno,
-      syscall,
-      action: 'take over',
-      resource: `descriptor ${fd}`,
-      advice: adviseAdopting(-errno),
-    })
+    throw adoptingError(errno, syscall, fd)
   }
+}
+
+function adoptingError(errno: number, syscall: string, fd: number): IpcError {
+  const advice = adviseAdopting(Math.abs(errno))
+  return systemError({ errno, syscall, action: 'take over', resource: `descriptor ${fd}`, advice })
 }
 
 function adviseAdopting(errno: number): string | undefined {
   switch (errno) {
+    case errnoOf.EBUSY:
+      return 'a Connection of this thread has it already; use that one, or send the descriptor with sendFd()'
     case errnoOf.EBADF:
       return 'this process has no such descriptor; name it in `stdio` of the parent that starts it'
     case errnoOf.ENOTSOCK:
@@ -105,7 +108,7 @@ export async function connectSocket(path: string, { timeoutMs, signal }: WaitOpt
   }
 }
 
-function connectError(errno: number, syscall: string, name: string): unknown {
+function connectError(errno: number, syscall: string, name: string): IpcError {
   return systemError({
     errno,
     syscall,

@@ -171,7 +171,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    * `pass_fds`, or by {@link recvFd}. From now on it is this object's to close, and close-on-exec.
    *
    * @throws `IpcError` with `EBADF`, `ENOTSOCK`, `EAFNOSUPPORT`, `EPROTOTYPE` or `ENOTCONN` when it is no connected
-   *   Unix stream socket; the descriptor then stays yours. A pipe is none: give Python's `Pipe()` its default,
+   *   Unix stream socket, with `EBUSY` when a connection of this thread has it already; the descriptor then stays yours. A pipe is none: give Python's `Pipe()` its default,
    *   `duplex=True`.
    * @example
    * ```ts

@@ -22,10 +22,19 @@ export interface SocketListener {
   room(): void
 }
 
+/** The descriptors that the sockets of this environment have: none may be closed by two. */
+const owned = new Set<number>()
+
+/** Whether a socket of this environment has that descriptor already. */
+export function isOwned(fd: number): boolean {
+  return owned.has(fd)
+}
+
 export class Socket {
   /** What errors call it. */
   readonly address: string
   readonly handle: number
+  readonly #fd: number
   readonly #token = newToken()
   #listener!: SocketListener
   #askedToSend = false
@@ -33,9 +42,15 @@ export class Socket {
 
   constructor(handle: number, address?: string) {
     this.handle = handle
-    this.address = address ?? `connection fd:${native.socketDescriptor(handle)}`
+    const fd = native.socketDescriptor(handle)
+    this.#fd = fd
+    this.address = address ?? `connection fd:${fd}`
+    owned.add(fd)
     const token = this.#token
-    closeWhenForgotten(this, () => native.socketClose(handle, token))
+    closeWhenForgotten(this, () => {
+      owned.delete(fd)
+      native.socketClose(handle, token)
+    })
   }
 
   listen(listener: SocketListener): void {
@@ -70,6 +85,7 @@ export class Socket {
 
   close(): void {
     wasClosed(this)
+    owned.delete(this.#fd)
     forget(this.#token)
     native.socketClose(this.handle, this.#token)
   }

@@ -497,6 +497,16 @@ describe('fromFd', () => {
     expect(await second.recv()).toEqual(Buffer.from('still there'))
   })
 
+  test('refuses the descriptor of a connection that is open, which goes on', async () => {
+    const [first, second] = newBytePair()
+    const { fd } = second
+    expect(() => Connection.fromFd(fd)).toThrow(
+      expect.objectContaining({ code: 'EBUSY', message: expect.stringContaining('has it already') }),
+    )
+    await first.sendBytes(Buffer.of(1))
+    expect(await second.recvBytes()).toEqual(Buffer.of(1))
+  })
+
   test.each([
     ['a descriptor that is not open', async () => 1_000_000, 'EBADF'],
     [
