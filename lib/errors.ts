@@ -9,8 +9,10 @@ export type IpckitErrorCode =
   | 'ERR_IPC_CLOSED'
   | 'ERR_IPC_DECODE'
   | 'ERR_IPC_ENCODE'
+  | 'ERR_IPC_EOF'
   | 'ERR_IPC_RECYCLED'
   | 'ERR_IPC_TIMEOUT'
+  | 'ERR_IPC_TRUNCATED'
   | 'ERR_IPC_UNSUPPORTED'
 
 /** What `code` of an {@link IpcError} may be: ours, or any errno of the system. */
@@ -78,6 +80,8 @@ export class NotFoundError extends IpcError {}
 export class ExistsError extends IpcError {}
 /** The object was removed by someone (`EIDRM`), or its id was given to another one since. */
 export class RemovedError extends IpcError {}
+/** The other end of a connection is closed, and everything that it had sent has been received (`ERR_IPC_EOF`). */
+export class EOFError extends IpcError {}
 
 /**
  * A message arrived that the codec could not decode. It has left the queue: its bytes are here, so that
@@ -114,6 +118,7 @@ for (const [name, type] of Object.entries({
   NotFoundError,
   ExistsError,
   RemovedError,
+  EOFError,
   DecodeError,
 })) {
   Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true })

@@ -8,6 +8,7 @@ export * from './codec/index.js'
 export {
   ClosedError,
   DecodeError,
+  EOFError,
   ExistsError,
   IpcError,
   type IpcErrorCode,

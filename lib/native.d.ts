@@ -59,4 +59,37 @@ export interface Native {
   msgSendWait(handle: number, bytes: Uint8Array, length: number, type: number, milliseconds: number): number
   msgCall(handle: number, token: number, type: number, flags: number): void
   msgSendCall(handle: number, token: number, bytes: Uint8Array, length: number, type: number): void
+
+  /** Lays two handles of sockets that are connected with each other. */
+  socketPair(ends: Int32Array): void
+  /** Takes over a descriptor. */
+  socketAdopt(descriptor: number): number
+  socketConnect(name: string): number
+  socketClose(handle: number, token: number): void
+  socketDescriptor(handle: number): number
+  socketShut(handle: number, toSend: 0 | 1): void
+  /** How many bytes more of the framed message are sent. */
+  socketSend(handle: number, bytes: Uint8Array, length: number, from: number): number
+  /** How many bytes of a message lie in `bytes`; [its length, bytes of a header in hand] */
+  socketBegin(handle: number, bytes: Uint8Array, facts: Float64Array): number
+  /** Reads into `bytes` from `from` to `end`. */
+  socketMore(handle: number, bytes: Uint8Array, from: number, end: number): number
+  socketSendDescriptors(handle: number, bytes: Uint8Array, descriptors: Int32Array): number
+  /** How many bytes came with them; [count, 1 when there were more, bytes of a header in hand] */
+  socketReceiveDescriptors(
+    handle: number,
+    bytes: Uint8Array,
+    descriptors: Int32Array,
+    facts: Float64Array,
+  ): number
+  socketWait(handle: number, toSend: 0 | 1, milliseconds: number): number
+  socketArm(handle: number, token: number, toSend: 0 | 1): number
+  /** [pid, uid, gid] */
+  socketPeer(handle: number, out: Float64Array): void
+  /** 0 nothing, 1 a link, 2 no socket, 3 of another user, 4 nobody listens, 5 somebody listens */
+  socketFile(path: string): number
+  listenerOpen(name: string, mode: number, backlog: number, replaceStale: 0 | 1): number
+  listenerAccept(listener: number): number
+  listenerArm(listener: number, token: number): number
+  listenerClose(listener: number, token: number): void
 }

@@ -38,6 +38,7 @@ const table = {
   },
   'lib/posix': transport,
   'lib/sysv': transport,
+  'lib/pipe': { ...transport, may: [...transport.may, 'lib/codec'] },
   'lib/memory': transport,
   'lib/codec': { outside: /^(node:.*|msgpackr|cbor-x|@standard-schema\/spec)$/ },
   'lib/errors': { outside: builtins },

@@ -5,24 +5,14 @@
  * Try first; when it would block, stand in line, wait until it may not, try again. No message is in the
  * hands of a waiter, so ending one loses nothing.
  */
-import { closedError, timeoutError } from '../errors.js'
+import { closedError } from '../errors.js'
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
-import { checkTimeout } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
 import { insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
+import { checkSyncWait, countdown } from './countdown.js'
 import { heeding, heedSignals, hold, letGo } from './engine.js'
 import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
-
-function checkSyncWait(options: SyncWaitOptions | undefined): void {
-  if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
-}
-
-/**
- * A blocked thread looks up this often, so that `worker.terminate()` can end it. It does so in a loop that calls
- * JavaScript functions: V8 ends threads there and nowhere else.
- */
-const sliceMs = 50
 
 export class Channel {
   readonly transport: Transport
@@ -90,7 +80,7 @@ export class Channel {
     if (!heeding()) heedSignals()
     if (this.#sends.sendNow(message, insistSyncMs)) return
     heedSignals()
-    this.#sends.sendSync(message, this.#countdown('send to', options))
+    this.#sends.sendSync(message, countdown(this.transport.address, 'send to', options))
   }
 
   /** What `take` made of up to `max` messages that match, or {@link nothing}. */
@@ -127,7 +117,12 @@ export class Channel {
     const received = this.#receives.receiveNow(selector, take, max, insistSyncMs)
     if (received !== nothing) return received
     heedSignals()
-    return this.#receives.receiveSync(selector, take, max, this.#countdown('receive from', options))
+    return this.#receives.receiveSync(
+      selector,
+      take,
+      max,
+      countdown(this.transport.address, 'receive from', options),
+    )
   }
 
   /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
@@ -166,17 +161,5 @@ export class Channel {
     this.#holding = wanted
     if (wanted) hold()
     else letGo()
-  }
-
-  /** Says how long to block next, and throws when the time is up. */
-  #countdown(action: string, options: SyncWaitOptions | undefined): () => number {
-    const timeoutMs = options?.timeoutMs
-    if (timeoutMs === undefined) return () => sliceMs
-    const end = performance.now() + timeoutMs
-    return () => {
-      const left = end - performance.now()
-      if (left <= 0) throw timeoutError(this.transport.address, action, timeoutMs)
-      return Math.min(sliceMs, left)
-    }
   }
 }

@@ -13,6 +13,7 @@
 #include "sys/interrupt.h"
 #include "sys/posix_queue.h"
 #include "sys/sysv_queue.h"
+#include "sys/unix_socket.h"
 
 namespace ipckit::node {
 
@@ -55,6 +56,8 @@ struct environment {
   inbox_memory inbox;
   handle_table<sys::posix_queue> posix_queues;
   handle_table<sys::sysv_queue> sysv_queues;
+  handle_table<sys::unix_socket> unix_sockets;
+  handle_table<sys::unix_listener> unix_listeners;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.

@@ -78,6 +78,8 @@ void readiness::deliver(int token, uint32_t events) {
     interest& waiting = entry->second;
     // One-shot disarmed the descriptor whole; what has not come yet is asked for again.
     waiting.wanted &= ~events;
+    // These come unasked, and whatever is asked for: a hung-up descriptor would be told of without end.
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) waiting.wanted = 0;
     if (waiting.wanted != 0) {
       control(epoll_, EPOLL_CTL_MOD, waiting.descriptor, waiting.wanted, static_cast<uint64_t>(token));
     }

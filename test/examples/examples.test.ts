@@ -1,6 +1,7 @@
 /** Every example does what it says when it is run by the command in its first line. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { commandOf, Example, examples, isThere, remove, root, untilThere } from './stranger.ts'
 
@@ -140,11 +141,32 @@ describe('existing-daemon', () => {
   })
 })
 
+describe('connections', () => {
+  test('pool.mjs gets its sums from worker.py, which ends with the connection', async () => {
+    expect(await new Example('connections/pool.mjs').ended).toEqual(
+      content('1 + 2 + 3 = 6', '0.5 + 0.25 = 0.75', ' = 0', 'the worker ended with 0'),
+    )
+  })
+
+  test('reader.mjs reads what opener.mjs opens for it, and the socket goes with Ctrl-C', async () => {
+    const path = '/tmp/ipckit-opener.sock'
+    const opener = new Example('connections/opener.mjs')
+    while (!existsSync(path)) await sleep(2)
+    const { output, ...end } = await new Example('connections/reader.mjs').ended
+    expect(end).toEqual({ code: 0, signal: null, errors: '' })
+    expect(output).toMatch(/^\/etc\/passwd root:.*\nuser \d+ may not read \/etc\/shadow\n$/)
+    opener.interrupt()
+    expect(await opener.ended).toEqual(content())
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
 test('every example is run here', () => {
   expect(examples).toEqual(
     [
       ...[...Object.keys(alone), 'batch.mjs', 'background.mjs'],
       ...['two-processes/producer.mjs', 'two-processes/consumer.mjs'],
+      ...['opener.mjs', 'pool.mjs', 'reader.mjs', 'worker.py'].map((file) => `connections/${file}`),
       ...['with-c/daemon.c', 'with-c/ticks.mjs', 'with-python/jobs.mjs', 'with-python/worker.py'],
       ...['existing-daemon/ask.mjs', 'existing-daemon/daemon.c'],
     ].sort(),

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 
 #include "events.h"
 
@@ -60,6 +61,21 @@ TEST_F(readiness_test, tells_once_until_it_is_armed_again) {
   EXPECT_FALSE(events.any_within(20ms));
   ASSERT_TRUE(poller.arm(1, armed.descriptor(), EPOLLIN).ok());
   events.next();
+}
+
+// A socket whose other end was shut down, with what it had sent unread: hung up, and never writable.
+TEST_F(readiness_test, tells_once_of_a_hang_up_whatever_was_asked_for) {
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+  const sys::fd ours(ends[0]);
+  const sys::fd theirs(ends[1]);
+  while (::send(ours.get(), "full", 4, MSG_NOSIGNAL) > 0) {
+  }
+  ASSERT_TRUE(poller.arm(1, ours.get(), EPOLLOUT).ok());
+  EXPECT_FALSE(events.any_within(20ms));
+  ASSERT_EQ(::shutdown(theirs.get(), SHUT_RDWR), 0);
+  EXPECT_TRUE(events.next().result & EPOLLHUP);
+  EXPECT_FALSE(events.any_within(20ms));
 }
 
 TEST_F(readiness_test, keeps_waiting_for_what_has_not_come_when_the_other_has) {
