@@ -12,6 +12,7 @@ import {
   type FieldType,
   type Leaf,
   nativeLittle,
+  type PlacedField,
   type StructShape,
 } from './field.js'
 import { malformed, refused, type StructCode } from './interpret.js'
@@ -73,23 +74,54 @@ export type MemoryView<T> = T extends Uint8Array
       ? StructView<T>
       : T
 
+/** The same memory as DataView, bytes and typed arrays; these begin with the memory and end with its last whole element. */
+class Lanes {
+  readonly view: DataView
+  readonly bytes: Uint8Array
+  readonly i8: Int8Array
+  readonly u8: Uint8Array
+  readonly i16: Int16Array
+  readonly u16: Uint16Array
+  readonly i32: Int32Array
+  readonly u32: Uint32Array
+  readonly i64: BigInt64Array
+  readonly u64: BigUint64Array
+  readonly f32: Float32Array
+  readonly f64: Float64Array
+
+  constructor(bytes: Uint8Array) {
+    const { buffer, byteOffset, length } = bytes
+    this.view = viewOf(bytes)
+    this.bytes = bytes
+    this.i8 = new Int8Array(buffer, byteOffset, length)
+    this.u8 = bytes
+    this.i16 = new Int16Array(buffer, byteOffset, length >>> 1)
+    this.u16 = new Uint16Array(buffer, byteOffset, length >>> 1)
+    this.i32 = new Int32Array(buffer, byteOffset, Math.floor(length / 4))
+    this.u32 = new Uint32Array(buffer, byteOffset, Math.floor(length / 4))
+    this.i64 = new BigInt64Array(buffer, byteOffset, Math.floor(length / 8))
+    this.u64 = new BigUint64Array(buffer, byteOffset, Math.floor(length / 8))
+    this.f32 = new Float32Array(buffer, byteOffset, Math.floor(length / 4))
+    this.f64 = new Float64Array(buffer, byteOffset, Math.floor(length / 8))
+  }
+}
+
+const lanesOf = new WeakMap<Uint8Array, Lanes>()
+
 // Properties and not private fields, as code that is generated elsewhere reads them. Symbols hide them from names of
 // fields.
-const dataView = Symbol('view')
-const memory = Symbol('bytes')
+const lanes = Symbol('lanes')
 const place = Symbol('at')
 /** On the prototype: how the whole is read and written. */
 const whole = Symbol('whole')
 
 abstract class Live {
-  readonly [dataView]: DataView
-  readonly [memory]: Uint8Array
-  readonly [place]: number
+  declare readonly [lanes]: Lanes
+  declare readonly [place]: number
   declare readonly [whole]: Part
 
-  constructor(view: DataView, bytes: Uint8Array, at: number) {
-    this[dataView] = view
-    this[memory] = bytes
+  constructor(all: Lanes, at: number) {
+    this[lanes] = all
     this[place] = at
   }
 
@@ -102,15 +134,15 @@ abstract class Live {
   }
 }
 
-/** How a field of many parts is viewed, written and read, wherever it lies. */
-interface Part {
-  view(view: DataView, bytes: Uint8Array, at: number): unknown
-  write(view: DataView, bytes: Uint8Array, at: number, value: unknown): void
-  read(view: DataView, bytes: Uint8Array, at: number): unknown
-}
-
-type LiveClass = new (view: DataView, bytes: Uint8Array, at: number) => Live
+type LiveClass = new (all: Lanes, at: number) => Live
 type Composite = ArrayShape | StructShape
+
+/** A struct or array as it is viewed, written and read, wherever it lies. */
+interface Part {
+  readonly live: LiveClass
+  write(all: Lanes, at: number, value: unknown): void
+  read(all: Lanes, at: number): unknown
+}
 
 /**
  * A view of a struct or array at `offset` of `bytes`, which has room for it.
@@ -123,11 +155,23 @@ export function liveView<F extends FieldType<unknown>>(
   offset: number,
   readonly: boolean,
 ): MemoryView<FieldOutput<F>> {
-  const { shape } = type
+  const { shape, size } = type
   if (shape.kind === 'leaf') throw wrongType('type', 'a struct or an array', type.name)
+  let all = lanesOf.get(bytes)
+  if (all === undefined) {
+    all = new Lanes(bytes)
+    lanesOf.set(bytes, all)
+  }
   const little = shape.kind === 'struct' ? shape.little : nativeLittle
-  const made = classOf(shape, type.size, little, readonly)
-  return new made(viewOf(bytes), bytes, offset) as unknown as MemoryView<FieldOutput<F>>
+  // Typed arrays are indexed by `>>>`, which has 32 bits; the alignment of the memory itself is a page's.
+  const align = typedAlign(shape, little)
+  const typed =
+    align !== 0 &&
+    (bytes.byteOffset + offset) % align === 0 &&
+    bytes.byteOffset === 0 &&
+    offset + size < 2 ** 32
+  const made = classOf(shape, size, { little, readonly, typed })
+  return new made(all, offset) as unknown as MemoryView<FieldOutput<F>>
 }
 
 /**
@@ -147,7 +191,7 @@ export function snapshot<T>(view: ArrayView<T>): T[]
 export function snapshot(view: unknown): unknown
 export function snapshot(view: unknown): unknown {
   if (!(view instanceof Live)) throw wrongType('view', 'a view of memory', view)
-  return view[whole].read(view[dataView], view[memory], view[place])
+  return view[whole].read(view[lanes], view[place])
 }
 
 /**
@@ -183,23 +227,50 @@ export function offsetOf(type: FieldType<unknown>, path: string): number {
   return at
 }
 
-/** Classes by shape: writable or not, and, of arrays, in which order the bytes of a number are. */
+/** What decides about a class beside its shape. */
+interface Variant {
+  /** The order of bytes in numbers; a struct has its own. */
+  readonly little: boolean
+  readonly readonly: boolean
+  /** Whether numbers are reached by typed arrays, in half the time of a DataView. */
+  readonly typed: boolean
+}
+
+/** The alignment that all numbers in it need to be reached by typed arrays; 0 when there is none. */
+function typedAlign(shape: FieldType<unknown>['shape'], little: boolean): number {
+  if (shape.kind === 'leaf') return 1
+  const order = shape.kind === 'struct' ? shape.little : little
+  if (order !== nativeLittle) return 0
+  const members =
+    shape.kind === 'struct'
+      ? shape.fields.map(({ offset, type }) => ({ strides: [offset, shape.size], type }))
+      : [{ strides: [shape.element.size], type: shape.element }]
+  let most = 1
+  for (const { strides, type } of members) {
+    const align =
+      type.shape.kind === 'leaf' && type.shape.lane !== undefined ? type.size : typedAlign(type.shape, order)
+    if (align === 0 || strides.some((stride) => stride % align !== 0)) return 0
+    most = Math.max(most, align)
+  }
+  return most
+}
+
 const classes = new WeakMap<Composite, Map<string, LiveClass>>()
 
-function classOf(shape: Composite, size: number, little: boolean, readonly: boolean): LiveClass {
-  const key = `${shape.kind === 'array' ? little : ''} ${readonly}`
+function classOf(shape: Composite, size: number, variant: Variant): LiveClass {
   let known = classes.get(shape)
   if (known === undefined) {
     known = new Map()
     classes.set(shape, known)
   }
-  let made = known.get(key)
-  if (made === undefined) {
-    made = shape.kind === 'struct' ? structClass(shape, readonly) : arrayClass(shape, little, readonly)
-    const part = makePart('value', { shape, size }, little, readonly)
-    Object.defineProperty(made.prototype, whole, { value: part })
-    known.set(key, made)
-  }
+  const { little, readonly, typed } = variant
+  const key = `${little} ${readonly} ${typed}`
+  const before = known.get(key)
+  if (before !== undefined) return before
+  const made = shape.kind === 'struct' ? structClass(shape, variant) : arrayClass(shape, variant)
+  known.set(key, made)
+  const part = makePart('value', { shape, size }, little, made)
+  Object.defineProperty(made.prototype, whole, { value: part })
   return made
 }
 
@@ -208,28 +279,23 @@ function makePart(
   name: string,
   type: { shape: Composite; size: number },
   little: boolean,
-  readonly: boolean,
+  live: LiveClass,
 ): Part {
-  const { shape, size } = type
   // The one field of a struct of its own: so an error says `pos[1]`.
   let code: StructCode | undefined
   const compiled = (): StructCode => {
     const fields = [{ name, offset: 0, type: type as FieldType<unknown> }]
-    code ??= compile({ kind: 'struct', fields, size, packed: true, little })
+    code ??= compile({ kind: 'struct', fields, size: type.size, packed: true, little })
     return code
   }
-  let made: LiveClass | undefined
   return {
-    view(view, bytes, at) {
-      made ??= classOf(shape, size, little, readonly)
-      return new made(view, bytes, at)
-    },
-    write(view, bytes, at, value) {
-      // Writing a view over itself, or over what overlaps it: what is written is taken first.
+    live,
+    write({ view, bytes }, at, value) {
+      // Writing a view over what it overlaps: what is written is taken first.
       const from = value instanceof Live ? snapshot(value) : value
       compiled().write(view, bytes, at, { [name]: from })
     },
-    read(view, bytes, at) {
+    read({ view, bytes }, at) {
       return (compiled().read(view, bytes, at) as Record<string, unknown>)[name]
     },
   }
@@ -244,64 +310,106 @@ interface Member {
   readonly part: Part | undefined
 }
 
-function makeMember(name: string, type: FieldType<unknown>, little: boolean, readonly: boolean): Member {
+function makeMember(name: string, type: FieldType<unknown>, variant: Variant): Member {
   const { shape, size } = type
+  const { little } = variant
   if (shape.kind === 'leaf') return { name, type, little, leaf: shape, part: undefined }
   const order = shape.kind === 'struct' ? shape.little : little
-  return { name, type, little, leaf: undefined, part: makePart(name, { shape, size }, order, readonly) }
+  const live = classOf(shape, size, { ...variant, little: order })
+  return { name, type, little, leaf: undefined, part: makePart(name, { shape, size }, order, live) }
 }
 
-function get(member: Member, view: DataView, bytes: Uint8Array, at: number): unknown {
+function get(member: Member, all: Lanes, at: number): unknown {
   const { leaf, part, little } = member
-  if (leaf === undefined) return (part as Part).view(view, bytes, at)
-  const value = leaf.read(view, bytes, at, little)
-  if (value === undefined) throw malformed(bytes, at, member.type.size, member.name)
+  if (leaf === undefined) return new (part as Part).live(all, at)
+  const value = leaf.read(all.view, all.bytes, at, little)
+  if (value === undefined) throw malformed(all.bytes, at, member.type.size, member.name)
   return value
 }
 
-function set(member: Member, view: DataView, bytes: Uint8Array, at: number, value: unknown): void {
+function set(member: Member, all: Lanes, at: number, value: unknown): void {
   const { leaf, part, little } = member
-  if (leaf === undefined) (part as Part).write(view, bytes, at, value)
-  else if (!leaf.write(view, bytes, at, value, little)) throw refused(leaf, value, member.name)
+  if (leaf === undefined) (part as Part).write(all, at, value)
+  else if (!leaf.write(all.view, all.bytes, at, value, little)) throw refused(leaf, value, member.name)
 }
 
 function readOnly(name: string): TypeError {
   return new TypeError(`Cannot write \`${name}\`: the memory was opened read-only`)
 }
 
-/** What the generated code calls, beside the leaves. */
-const tools = { Live, dataView, memory, place, malformed, refused, readOnly, noElement }
+function noElement(index: unknown, length: number): Error {
+  const expected = `an integer from 0 to ${length - 1}`
+  return typeof index === 'number'
+    ? outOfRange('index', expected, index)
+    : wrongType('index', expected, index)
+}
 
-/** The expressions that get and set a member at `at`, in the generated code. */
-function generated(index: number, { leaf, type, little }: Member, at: string): { get: string; set: string } {
-  const where = `this[dataView], this[memory], ${at}`
+/** What the generated code calls, beside the leaves. */
+const tools = { Live, lanes, place, malformed, refused, readOnly, noElement }
+
+/** How generated code gets and sets a member that lies `offset` bytes, and `index` elements, behind its view. */
+function accessCode(
+  i: number,
+  { leaf, type, little }: Member,
+  offset: number,
+  index: boolean,
+  typed: boolean,
+) {
+  const { size } = type
+  const at = `this[place] + ${offset}${index ? ` + index * ${size}` : ''}`
   if (leaf === undefined) {
     return {
-      get: `return parts[${index}].view(${where})`,
-      set: `parts[${index}].write(${where}, value)`,
+      get: `return new Class${i}(this[lanes], ${at})`,
+      set: `parts[${i}].write(this[lanes], ${at}, value)`,
     }
   }
+  const refuse = `throw refused(leaves[${i}], value, names[${i}])`
+  if (typed && leaf.lane !== undefined) {
+    const shift = Math.log2(size)
+    const element = `this[lane${i}][(this[place] >>> ${shift}) + ${offset / size}${index ? ' + index' : ''}]`
+    return { get: `return ${element}`, set: `if (!accepts${i}(value)) ${refuse}\n${element} = value` }
+  }
   return {
-    get: `const value = read${index}(${where}, ${little})
-if (value === undefined) throw malformed(this[memory], ${at}, ${type.size}, names[${index}])
+    get: `const { view, bytes } = this[lanes]
+const value = read${i}(view, bytes, ${at}, ${little})
+if (value === undefined) throw malformed(bytes, ${at}, ${size}, names[${i}])
 return value`,
-    set: `if (!write${index}(${where}, value, ${little})) throw refused(leaves[${index}], value, names[${index}])`,
+    set: `const { view, bytes } = this[lanes]
+if (!write${i}(view, bytes, ${at}, value, ${little})) ${refuse}`,
   }
 }
 
+/** A symbol for each typed array that a view keeps at hand: one load less than through the lanes. */
+const laneSymbols: Record<string, symbol> = {}
+
+function laneSymbol(array: string): symbol {
+  laneSymbols[array] ??= Symbol(array)
+  return laneSymbols[array] as symbol
+}
+
 /** Builds a class of source text; undefined where Node was told not to. */
-function build(members: readonly Member[], body: string): LiveClass | undefined {
-  const heads = members.map(({ leaf }, i) =>
-    leaf === undefined ? '' : `const read${i} = leaves[${i}].read, write${i} = leaves[${i}].write\n`,
-  )
+function build(members: readonly Member[], typed: boolean, body: string): LiveClass | undefined {
+  const arrays = typed ? [...new Set(members.map(({ leaf }) => leaf?.lane?.array ?? ''))].filter(Boolean) : []
+  const heads = members.map(({ leaf }, i) => {
+    if (leaf === undefined) return `const Class${i} = parts[${i}].live\n`
+    const lane =
+      leaf.lane && typed
+        ? `, lane${i} = laneSymbol(leaves[${i}].lane.array), accepts${i} = leaves[${i}].lane.accepts`
+        : ''
+    return `const read${i} = leaves[${i}].read, write${i} = leaves[${i}].write${lane}\n`
+  })
   const source = `'use strict'
-const { Live, dataView, memory, place, malformed, refused, readOnly, noElement } = tools
-${heads.join('')}return class extends Live {
+const { Live, lanes, place, malformed, refused, readOnly, noElement } = tools
+${heads.join('')}${arrays.map((array) => `const ${array} = laneSymbol('${array}')\n`).join('')}return class extends Live {
+constructor(all, at) {
+super(all, at)
+${arrays.map((array) => `this[${array}] = all.${array}\n`).join('')}}
 ${body}}`
   try {
-    const make = new Function('tools', 'names', 'leaves', 'parts', source)
+    const make = new Function('tools', 'laneSymbol', 'names', 'leaves', 'parts', source)
     return make(
       tools,
+      laneSymbol,
       members.map(({ name }) => name),
       members.map(({ leaf }) => leaf),
       members.map(({ part }) => part),
@@ -312,53 +420,62 @@ ${body}}`
   }
 }
 
-function structClass({ fields, little }: StructShape, readonly: boolean): LiveClass {
-  const members = fields.map(({ name, type }) => makeMember(name, type, little, readonly))
+function structClass({ fields }: StructShape, variant: Variant): LiveClass {
+  const { readonly, typed } = variant
+  const members = fields.map(({ name, type }) => makeMember(name, type, variant))
   let body = ''
-  for (const [i, member] of members.entries()) {
-    const name = JSON.stringify(member.name)
-    const access = generated(i, member, `this[place] + ${fields[i]?.offset}`)
-    body += `get [${name}]() {\n${access.get}\n}\n`
-    body += `set [${name}](value) {\n${readonly ? `throw readOnly(names[${i}])` : access.set}\n}\n`
+  for (const [i, { name }] of members.entries()) {
+    const access = accessCode(i, members[i] as Member, (fields[i] as PlacedField).offset, false, typed)
+    body += `get [${JSON.stringify(name)}]() {\n${access.get}\n}\n`
+    body += `set [${JSON.stringify(name)}](value) {\n${readonly ? `throw readOnly(names[${i}])` : access.set}\n}\n`
   }
-  const made = build(members, body) ?? class extends Live {}
+  const made = build(members, typed, body)
+  const live = made ?? class extends Live {}
   for (const [i, member] of members.entries()) {
-    const offset = fields[i]?.offset as number
-    const accessors = Object.getOwnPropertyDescriptor(made.prototype, member.name) ?? {
-      get(this: Live) {
-        return get(member, this[dataView], this[memory], this[place] + offset)
-      },
-      set(this: Live, value: unknown) {
-        if (readonly) throw readOnly(member.name)
-        set(member, this[dataView], this[memory], this[place] + offset, value)
-      },
-      configurable: true,
-    }
+    const { name } = member
+    const { offset } = fields[i] as PlacedField
+    const accessors =
+      made === undefined
+        ? closures(member, offset, readonly)
+        : Object.getOwnPropertyDescriptor(live.prototype, name)
     // For `for in`, as of a plain object.
-    Object.defineProperty(made.prototype, member.name, { ...accessors, enumerable: true })
+    Object.defineProperty(live.prototype, name, { ...accessors, enumerable: true, configurable: true })
   }
-  return made
+  return live
 }
 
-function arrayClass({ element, length }: ArrayShape, little: boolean, readonly: boolean): LiveClass {
-  const member = makeMember('element', element, little, readonly)
-  const access = generated(0, member, `this[place] + index * ${element.size}`)
+function closures(member: Member, offset: number, readonly: boolean): PropertyDescriptor & ThisType<Live> {
+  return {
+    get() {
+      return get(member, this[lanes], this[place] + offset)
+    },
+    set(value: unknown) {
+      if (readonly) throw readOnly(member.name)
+      set(member, this[lanes], this[place] + offset, value)
+    },
+  }
+}
+
+function arrayClass({ element, length }: ArrayShape, variant: Variant): LiveClass {
+  const { readonly, typed } = variant
+  const member = makeMember('element', element, variant)
+  const access = accessCode(0, member, 0, true, typed)
   const check = `if (index >>> 0 !== index || index >= ${length}) throw noElement(index, ${length})`
   const body = `get(index) {
 ${check}
 ${access.get}
 }
 set(index, value) {
-${readonly ? 'throw readOnly("element")' : `${check}\n${access.set}`}
+${readonly ? "throw readOnly('element')" : `${check}\n${access.set}`}
 }
 `
-  const made = build([member], body) ?? closureArray(member, length, readonly)
-  Object.defineProperties(made.prototype, {
+  const live = build([member], typed, body) ?? closureArray(member, length, readonly)
+  Object.defineProperties(live.prototype, {
     length: { value: length },
     assign: {
       value(this: Live, values: unknown) {
         if (readonly) throw readOnly('element')
-        this[whole].write(this[dataView], this[memory], this[place], values)
+        this[whole].write(this[lanes], this[place], values)
       },
     },
     [Symbol.iterator]: {
@@ -367,27 +484,23 @@ ${readonly ? 'throw readOnly("element")' : `${check}\n${access.set}`}
       },
     },
   })
-  return made
+  return live
 }
 
 function closureArray(member: Member, length: number, readonly: boolean): LiveClass {
   const { size } = member.type
+  const check = (index: number) => {
+    if (index >>> 0 !== index || index >= length) throw noElement(index, length)
+  }
   return class extends Live {
     get(index: number): unknown {
-      if (index >>> 0 !== index || index >= length) throw noElement(index, length)
-      return get(member, this[dataView], this[memory], this[place] + index * size)
+      check(index)
+      return get(member, this[lanes], this[place] + index * size)
     }
     set(index: number, value: unknown): void {
       if (readonly) throw readOnly('element')
-      if (index >>> 0 !== index || index >= length) throw noElement(index, length)
-      set(member, this[dataView], this[memory], this[place] + index * size, value)
+      check(index)
+      set(member, this[lanes], this[place] + index * size, value)
     }
   }
-}
-
-function noElement(index: unknown, length: number): Error {
-  const expected = `an integer from 0 to ${length - 1}`
-  return typeof index === 'number'
-    ? outOfRange('index', expected, index)
-    : wrongType('index', expected, index)
 }
