@@ -271,6 +271,8 @@ function unsafe(name: string, why: string): IpcError {
 const refusals: Record<number, string> = {
   [errnoOf.ELOOP]: 'what lies there is a symbolic link',
   [errnoOf.EISDIR]: 'what lies there is a folder',
+  // The same in the words of glibc's shm_open(3); the name itself has been checked.
+  [errnoOf.EINVAL]: 'what lies there is a folder',
   [errnoOf.ENXIO]: 'what lies there is a socket or a FIFO',
   [errnoOf.ENODEV]: 'what lies there is a device',
 }

@@ -16,7 +16,6 @@ import {
   type StructShape,
 } from './field.js'
 import { malformed, refused, type StructCode } from './interpret.js'
-import { viewOf } from './view.js'
 
 /**
  * A struct where it lies: each field is a property that reads and writes the memory. Fields that are structs or arrays
@@ -91,7 +90,8 @@ class Lanes {
 
   constructor(bytes: Uint8Array) {
     const { buffer, byteOffset, length } = bytes
-    this.view = viewOf(bytes)
+    // Not viewOf(), which would keep the last memory that was used.
+    this.view = new DataView(buffer, byteOffset, length)
     this.bytes = bytes
     this.i8 = new Int8Array(buffer, byteOffset, length)
     this.u8 = bytes
