@@ -16,7 +16,8 @@ sys::mapping* pages_of(environment& self, int32_t handle) {
   return memory == nullptr ? nullptr : memory->pages.get();
 }
 
-/// Whether so many bytes lie there. TypeScript has looked before; a wrong number must not become a wild access.
+/// Whether so many bytes lie there. TypeScript has looked before; a wrong number must not become a wild
+/// access.
 bool is_inside(const sys::mapping& pages, double offset, size_t length) {
   return offset >= 0 && offset + static_cast<double>(length) <= static_cast<double>(pages.size());
 }
@@ -115,8 +116,7 @@ napi_value map_atomic(napi_env env, napi_callback_info info) {
   if (!got || !is_inside(*pages, offset, sizeof(T)) || static_cast<size_t>(offset) % sizeof(T) != 0) {
     return throw_failure(env, {EINVAL, "mmap"});
   }
-  const T before =
-      sys::operate<T>(pages->data() + static_cast<size_t>(offset), operation, operand, expected);
+  const T before = sys::operate<T>(pages->data() + static_cast<size_t>(offset), operation, operand, expected);
   if (pages->lost()) return throw_failure(env, {EFAULT, "mmap"});
   return make_operand(env, before);
 }

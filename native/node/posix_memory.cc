@@ -34,8 +34,7 @@ napi_value shm_create(napi_env env, napi_callback_info info) {
 /// memfdCreate(label, size): handle
 napi_value memfd_create(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  return keep(env, given.self(),
-              sys::posix_memory::make_anonymous(given.text(0).c_str(), given.whole(1)));
+  return keep(env, given.self(), sys::posix_memory::make_anonymous(given.text(0).c_str(), given.whole(1)));
 }
 
 /// shmDuplicate(descriptor): handle

@@ -14,8 +14,8 @@ namespace {
 /// shmGet(key, size, flags): id
 napi_value shm_get(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
-  const sys::outcome<int> id = sys::sysv_memory::get(
-      given.integer(0), static_cast<size_t>(given.whole(1)), given.integer(2));
+  const sys::outcome<int> id =
+      sys::sysv_memory::get(given.integer(0), static_cast<size_t>(given.whole(1)), given.integer(2));
   return id.ok() ? to_js(env, id.value()) : throw_failure(env, id.why());
 }
 
@@ -44,8 +44,9 @@ napi_value shm_remove(napi_env env, napi_callback_info info) {
   return removed.ok() ? nullptr : throw_failure(env, removed.why());
 }
 
-/// segmentStatus(handle, Float64Array): id, key, size, uid, gid, creator's uid and gid, mode with the kernel's own
-/// bits, creator's pid, last user's pid, how often it is attached, and the times of last attach, detach and change
+/// segmentStatus(handle, Float64Array): id, key, size, uid, gid, creator's uid and gid, mode with the
+/// kernel's own bits, creator's pid, last user's pid, how often it is attached, and the times of last attach,
+/// detach and change
 napi_value segment_status(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const int id = segment_of(given.self(), given.integer(0));
@@ -67,9 +68,9 @@ napi_value segment_status(napi_env env, napi_callback_info info) {
 /// segmentSet(handle, uid, gid, mode)
 napi_value segment_set(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
-  const sys::outcome<sys::nothing> set = sys::sysv_memory::set(
-      segment_of(given.self(), given.integer(0)), static_cast<uid_t>(given.whole(1)),
-      static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3)));
+  const sys::outcome<sys::nothing> set =
+      sys::sysv_memory::set(segment_of(given.self(), given.integer(0)), static_cast<uid_t>(given.whole(1)),
+                            static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3)));
   return set.ok() ? nullptr : throw_failure(env, set.why());
 }
 

@@ -167,8 +167,6 @@ bus_guard::~bus_guard() {
   place(*range_, 0, 0);
 }
 
-bool bus_guard::struck() const {
-  return range_ != nullptr && range_->struck.load(std::memory_order_acquire);
-}
+bool bus_guard::struck() const { return range_ != nullptr && range_->struck.load(std::memory_order_acquire); }
 
 }  // namespace ipckit::sys

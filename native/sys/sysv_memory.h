@@ -1,5 +1,5 @@
-// System V shared memory: sysvipc(7). Segments are attached by mapping.h. Whoever is attached to a segment keeps
-// it, also when it was removed, so that its id means no other segment meanwhile.
+// System V shared memory: sysvipc(7). Segments are attached by mapping.h. Whoever is attached to a segment
+// keeps it, also when it was removed, so that its id means no other segment meanwhile.
 #pragma once
 
 #include <sys/ipc.h>
