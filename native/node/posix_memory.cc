@@ -55,7 +55,7 @@ napi_value shm_map(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   open_memory* memory = given.self().memories.find(given.integer(0));
   if (memory == nullptr) return throw_failure(env, {EBADF, "mmap"});
-  sys::outcome<std::shared_ptr<sys::mapping>> mapped = sys::mapping::of_file(
+  sys::outcome<std::unique_ptr<sys::mapping>> mapped = sys::mapping::of_file(
       memory->descriptor.get(), static_cast<size_t>(given.whole(1)), given.integer(2) != 0);
   if (!mapped.ok()) return throw_failure(env, mapped.why());
   memory->pages = std::move(mapped.value());

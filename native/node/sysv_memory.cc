@@ -22,7 +22,7 @@ napi_value shm_get(napi_env env, napi_callback_info info) {
 /// shmAttach(id, writable): handle
 napi_value shm_attach(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  sys::outcome<std::shared_ptr<sys::mapping>> pages =
+  sys::outcome<std::unique_ptr<sys::mapping>> pages =
       sys::mapping::of_segment(given.integer(0), given.integer(1) != 0);
   if (!pages.ok()) return throw_failure(env, pages.why());
   open_memory memory;

@@ -6,18 +6,18 @@
 
 namespace ipckit::sys {
 
-outcome<std::shared_ptr<mapping>> mapping::of_file(int descriptor, size_t size, bool writable) {
+outcome<std::unique_ptr<mapping>> mapping::of_file(int descriptor, size_t size, bool writable) {
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* const data = ::mmap(nullptr, size, protection, MAP_SHARED, descriptor, 0);
   if (data == MAP_FAILED) return last_failure("mmap");
-  std::shared_ptr<mapping> made(new mapping(data, size, writable, false));
+  std::unique_ptr<mapping> made(new mapping(data, size, writable, false));
   outcome<bus_guard> guard = bus_guard::watch(data, made->whole_pages());
   if (!guard.ok()) return guard.why();
   made->guard_ = std::move(guard.value());
   return made;
 }
 
-outcome<std::shared_ptr<mapping>> mapping::of_segment(int id, bool writable) {
+outcome<std::unique_ptr<mapping>> mapping::of_segment(int id, bool writable) {
   void* const data = ::shmat(id, nullptr, writable ? 0 : SHM_RDONLY);
   if (data == reinterpret_cast<void*>(-1)) return last_failure("shmat");  // NOLINT
   shmid_ds status{};
@@ -28,7 +28,7 @@ outcome<std::shared_ptr<mapping>> mapping::of_segment(int id, bool writable) {
     ::shmdt(data);
     return why;
   }
-  return std::shared_ptr<mapping>(new mapping(data, status.shm_segsz, writable, true));
+  return std::unique_ptr<mapping>(new mapping(data, status.shm_segsz, writable, true));
 }
 
 size_t mapping::whole_pages() const {

@@ -14,9 +14,9 @@ namespace ipckit::sys {
 class mapping {
  public:
   /// Maps the first `size` bytes of a file, mmap(2), and guards them against its truncation.
-  static outcome<std::shared_ptr<mapping>> of_file(int descriptor, size_t size, bool writable);
+  static outcome<std::unique_ptr<mapping>> of_file(int descriptor, size_t size, bool writable);
   /// Attaches a System V segment, shmat(2). It cannot be truncated.
-  static outcome<std::shared_ptr<mapping>> of_segment(int id, bool writable);
+  static outcome<std::unique_ptr<mapping>> of_segment(int id, bool writable);
 
   mapping(const mapping&) = delete;
   mapping& operator=(const mapping&) = delete;

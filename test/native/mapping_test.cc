@@ -20,14 +20,14 @@ constexpr size_t page = 4096;
 struct scratch {
   explicit scratch(size_t size = 4 * page)
       : file(std::move(posix_memory::make_anonymous("test", static_cast<int64_t>(size)).value())),
-        pages(mapping::of_file(file.get(), size, true).value()) {}
+        pages(std::move(mapping::of_file(file.get(), size, true).value())) {}
   fd file;
-  std::shared_ptr<mapping> pages;
+  std::unique_ptr<mapping> pages;
 };
 
 TEST(mapping, shows_the_same_bytes_as_another_one) {
   const scratch memory;
-  const auto other = mapping::of_file(memory.file.get(), 4 * page, false).value();
+  const auto other = std::move(mapping::of_file(memory.file.get(), 4 * page, false).value());
   memory.pages->data()[3 * page + 1] = 'x';
   EXPECT_EQ(other->data()[3 * page + 1], 'x');
   EXPECT_TRUE(memory.pages->writable());
@@ -44,7 +44,7 @@ TEST(mapping, of_a_closed_descriptor_fails_and_names_the_call) {
 
 TEST(mapping, that_is_retired_shows_zeros_and_leaves_the_memory_to_others) {
   const scratch memory;
-  const auto other = mapping::of_file(memory.file.get(), 4 * page, true).value();
+  const auto other = std::move(mapping::of_file(memory.file.get(), 4 * page, true).value());
   memory.pages->data()[0] = 'x';
   memory.pages->retire();
   EXPECT_EQ(memory.pages->data()[0], 0);
@@ -54,7 +54,7 @@ TEST(mapping, that_is_retired_shows_zeros_and_leaves_the_memory_to_others) {
 
 TEST(mapping, that_is_read_only_can_be_written_to_without_harm_when_it_is_retired) {
   const scratch memory;
-  const auto other = mapping::of_file(memory.file.get(), 4 * page, false).value();
+  const auto other = std::move(mapping::of_file(memory.file.get(), 4 * page, false).value());
   other->retire();
   other->data()[0] = 'y';
   EXPECT_EQ(memory.pages->data()[0], 0);
@@ -172,8 +172,8 @@ TEST(mapping, of_a_segment_counts_as_attached_until_it_is_retired) {
     shmid_ds status{};
     return ::shmctl(id, IPC_STAT, &status) == 0 ? static_cast<int>(status.shm_nattch) : -1;
   };
-  auto one = mapping::of_segment(id, true).value();
-  auto other = mapping::of_segment(id, false).value();
+  auto one = std::move(mapping::of_segment(id, true).value());
+  auto other = std::move(mapping::of_segment(id, false).value());
   EXPECT_EQ(one->size(), 100U);
   one->data()[99] = 'x';
   EXPECT_EQ(other->data()[99], 'x');
