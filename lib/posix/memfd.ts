@@ -122,7 +122,8 @@ export class Memfd extends Mapping {
 
   /** The descriptor, to be handed to other processes; it is closed with the memory. */
   get descriptor(): number {
-    return attempt(this.#resource, 'look at the shared memory', () => readStatus(this.#open())).descriptor
+    const handle = this.#open()
+    return attempt(this.#resource, 'look at the shared memory', () => readStatus(handle)).descriptor
   }
 
   /** What is forbidden, to everybody and for ever: F_GET_SEALS. */
