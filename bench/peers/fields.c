@@ -1,5 +1,5 @@
-// The twin of bench/shared-memory.mjs: nanoseconds of one round in which a field of shared memory is read, another is
-// read and written, and a third is written; and of one atomic add. Prints both as JSON.
+// The twin of bench/shared-memory.mjs: nanoseconds of one round in which a field of shared memory is read,
+// another is read and written, and a third is written; and of one atomic add. Prints both as JSON.
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -27,7 +27,8 @@ int main(int count, char** arguments) {
   const int memory = shm_open(arguments[1], O_RDWR, 0);
   if (memory < 0) return perror("shm_open"), 1;
   // volatile: another process may look between any two rounds, so each access is made.
-  volatile struct record* records = mmap(NULL, 256 * sizeof *records, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+  volatile struct record* records =
+      mmap(NULL, 256 * sizeof *records, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
   if (records == MAP_FAILED) return perror("mmap"), 1;
   const int rounds = 20000000;
   double begin = now();

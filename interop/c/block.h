@@ -1,5 +1,5 @@
-// The C structure that the peers exchange through shared memory: a field of every kind, in natural alignment and the
-// byte order of the machine; and a record as it comes from a network, packed and big-endian.
+// The C structure that the peers exchange through shared memory: a field of every kind, in natural alignment
+// and the byte order of the machine; and a record as it comes from a network, packed and big-endian.
 #pragma once
 
 #include <stdatomic.h>

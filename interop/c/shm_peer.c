@@ -1,11 +1,13 @@
-// The other side of a shared memory, in C: writes every field of struct ipckit_shared, prints them, or counts.
+// The other side of a shared memory, in C: writes every field of struct ipckit_shared, prints them, or
+// counts.
 //
 //   shm-peer create|write|read|unlink MEMORY [SEED]
 //   shm-peer atomic|plain MEMORY COUNT
 //
-// MEMORY is a name of POSIX shared memory, /name, or the key of a System V segment, 0x1234. `write` fills in values that
-// follow from SEED; `read` prints what is there as one line of JSON, 64-bit numbers as text; `atomic` counts hits and
-// total up COUNT times, `plain` counts lossy. Exit code 1 and a sentence on stderr when something fails.
+// MEMORY is a name of POSIX shared memory, /name, or the key of a System V segment, 0x1234. `write` fills in
+// values that follow from SEED; `read` prints what is there as one line of JSON, 64-bit numbers as text;
+// `atomic` counts hits and total up COUNT times, `plain` counts lossy. Exit code 1 and a sentence on stderr
+// when something fails.
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,8 +44,7 @@ static struct ipckit_shared* open_memory(const char* name, int flags) {
     errno = error;
     if (error != 0) fail("posix_fallocate");
   }
-  void* const memory =
-      mmap(NULL, sizeof(struct ipckit_shared), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  void* const memory = mmap(NULL, sizeof(struct ipckit_shared), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (memory == MAP_FAILED) fail("mmap");
   close(file);
   return memory;
@@ -60,7 +61,7 @@ static void unlink_memory(const char* name) {
 
 static void write_block(struct ipckit_shared* memory, int seed) {
   struct ipckit_block* block = &memory->block;
-  block->a = (int8_t)-(seed % 100);
+  block->a = (int8_t) - (seed % 100);
   block->b = (uint8_t)(seed % 256);
   block->c = (int16_t)-seed;
   block->d = (uint16_t)(65535 - seed);
@@ -91,13 +92,15 @@ static void read_block(struct ipckit_shared* memory) {
          b->e, b->f);
   printf("\"g\":\"%" PRId64 "\",\"h\":\"%" PRIu64 "\",\"i\":%.9g,\"j\":%.17g,\"k\":%s,", b->g, b->h,
          (double)b->i, b->j, b->k ? "true" : "false");
-  printf("\"l\":\"%.*s\",\"m\":[%d,%d,%d],", (int)strnlen(b->l, sizeof b->l), b->l, b->m[0], b->m[1], b->m[2]);
+  printf("\"l\":\"%.*s\",\"m\":[%d,%d,%d],", (int)strnlen(b->l, sizeof b->l), b->l, b->m[0], b->m[1],
+         b->m[2]);
   printf("\"n\":[%.9g,%.9g,%.9g],", (double)b->n[0], (double)b->n[1], (double)b->n[2]);
   printf("\"o\":{\"x\":%.9g,\"y\":%.17g},", (double)b->o.x, b->o.y);
   printf("\"p\":[{\"x\":%.9g,\"y\":%.17g},{\"x\":%.9g,\"y\":%.17g}],", (double)b->p[0].x, b->p[0].y,
          (double)b->p[1].x, b->p[1].y);
   printf("\"q\":[[%d,%d],[%d,%d]],", b->q[0][0], b->q[0][1], b->q[1][0], b->q[1][1]);
-  printf("\"hits\":%" PRIu32 ",\"total\":\"%" PRIu64 "\",\"lossy\":%" PRIu32 ",", b->hits, b->total, b->lossy);
+  printf("\"hits\":%" PRIu32 ",\"total\":\"%" PRIu64 "\",\"lossy\":%" PRIu32 ",", b->hits, b->total,
+         b->lossy);
   printf("\"packet\":{\"kind\":%d,\"length\":%" PRIu32 ",\"stamp\":\"%" PRIu64 "\"}}\n", memory->packet.kind,
          be32toh(memory->packet.length), be64toh(memory->packet.stamp));
 }
