@@ -1,4 +1,4 @@
-"""struct ipckit_shared of interop/c/block.h: a field of every kind, and a packed, big-endian record."""
+"""struct ipckit_shared of interop/c/block.h: a field of every kind, and a packed record."""
 
 import ctypes
 
@@ -57,7 +57,7 @@ def write(memory, seed):
     block.i = seed / 4
     block.j = seed / 8 + 0.1
     block.k = seed % 2 == 1
-    block.l = ("äöü" if seed % 2 == 1 else "seven77").encode()
+    setattr(block, "l", ("äöü" if seed % 2 == 1 else "seven77").encode())
     block.m[:] = [seed % 256, 0, 255]
     block.n[:] = [seed * at / 2 for at in range(3)]
     block.o = Point(seed, -seed / 2)

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The other side of a shared memory, in Python, with the command line and the output of shm-peer (c/shm_peer.c).
+"""The other side of a shared memory, in Python.
+
+It has the command line and the output of shm-peer (c/shm_peer.c).
 
     shm_peer.py create|write|read|unlink MEMORY [SEED]
     shm_peer.py plain MEMORY COUNT
@@ -21,8 +23,9 @@ IPC_CREAT, IPC_EXCL, IPC_RMID = 0o1000, 0o2000, 0
 def attach(name):
     """Opens POSIX memory that somebody else owns.
 
-    Before Python 3.13 the resource tracker takes every memory that was opened for this program's own, and unlinks it
-    when the program ends, from under all others. It must be told not to; from 3.13 on, track=False does.
+    Before Python 3.13 the resource tracker takes every memory that was opened for this program's
+    own, and unlinks it when the program ends, from under all others. It must be told not to; from
+    3.13 on, track=False does.
     """
     if sys.version_info >= (3, 13):
         return shared_memory.SharedMemory(name, track=False)
@@ -36,7 +39,9 @@ class Posix:
         self.name = name[1:]
         if create:
             # It creates here, and is to leave the memory to others.
-            made = shared_memory.SharedMemory(self.name, create=True, size=ctypes.sizeof(block.Shared))
+            made = shared_memory.SharedMemory(
+                self.name, create=True, size=ctypes.sizeof(block.Shared)
+            )
             resource_tracker.unregister("/" + made.name, "shared_memory")
             self.memory = made
         else:
