@@ -2,7 +2,7 @@
  * What ends other programs: views that outlive their memory, peers that truncate it, workers and processes that end
  * in the middle. Each case runs in a process of its own, which must end by itself.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { f64, i32, struct } from 'ipckit'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { native } from '../../lib/binding.ts'
@@ -119,6 +119,27 @@ describe('the end of a process or a thread', () => {
   test('10,000 memories that were opened and closed, and 2,000 that were forgotten, leave no descriptor and no map', async (context) => {
     const { ended: end } = play(context, 'leaks')
     expect(await end).toEqual(ended('0,0,0 1', 'true'))
+  })
+})
+
+describe('the handler of SIGBUS', () => {
+  test('stays when the worker has ended that alone had loaded ipckit', () => {
+    const worker = `import('ipckit/posix').then(({ Memfd }) => {
+      const memory = Memfd.create({ sizeBytes: 10 })
+      memory.buffer[0] = 1
+      memory.close()
+    })`
+    const script = `
+      import { Worker } from 'node:worker_threads'
+      new Worker(${JSON.stringify(worker)}, { eval: true }).once('exit', (code) => {
+        console.log('ended', code)
+        process.kill(process.pid, 'SIGBUS')
+      })`
+    const { signal, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+    })
+    // Not SIGSEGV, which a handler that is gone would be.
+    expect({ signal, stdout }).toEqual({ signal: 'SIGBUS', stdout: 'ended 0\n' })
   })
 })
 
