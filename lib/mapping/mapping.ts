@@ -95,9 +95,7 @@ export abstract class Mapping {
 
   /** The memory itself as a Buffer, under the conditions of {@link arrayBuffer}. */
   get buffer(): Buffer {
-    const whole = this.arrayBuffer
-    this.#buffer ??= Buffer.from(whole)
-    return this.#buffer
+    return this.#bytes(this.arrayBuffer)
   }
 
   /**
@@ -155,8 +153,7 @@ export abstract class Mapping {
     const { size } = checkType(type)
     const from = this.#checkRange(offset, size)
     this.#check()
-    this.#buffer ??= Buffer.from(this.#pages())
-    return liveView(type, this.#buffer, from, this.#readonly)
+    return liveView(type, this.#bytes(this.#pages()), from, this.#readonly)
   }
 
   /**
@@ -232,7 +229,8 @@ export abstract class Mapping {
 
   /** Without asking whether it may be written. */
   #pages(): ArrayBuffer {
-    if (this.#arrayBuffer !== undefined) return this.#arrayBuffer
+    // Of another size: someone has transferred it, and it is empty now.
+    if (this.#arrayBuffer?.byteLength === this.#size) return this.#arrayBuffer
     if (this.#size > constants.MAX_LENGTH) {
       const instead = `a Buffer has at most ${constants.MAX_LENGTH} bytes, and this memory ${this.#size}; use read() and write()`
       throw unsupported(this.#resource, 'A Buffer over all of the memory', instead)
@@ -245,6 +243,12 @@ export abstract class Mapping {
     }
     this.#arrayBuffer = made
     return made
+  }
+
+  /** One Buffer for all, as what is known of its views is kept with it. */
+  #bytes(whole: ArrayBuffer): Buffer {
+    if (this.#buffer?.buffer !== whole) this.#buffer = Buffer.from(whole)
+    return this.#buffer as Buffer
   }
 
   #checkClosed(): void {

@@ -42,7 +42,7 @@ describe('after close()', () => {
 
   test('views that were transferred are as harmless', async (context) => {
     const { ended: end } = play(context, 'transfer')
-    expect(await end).toEqual(ended('true', '5'))
+    expect(await end).toEqual(ended('true 5 5', '5'))
   })
 })
 
