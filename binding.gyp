@@ -8,14 +8,21 @@
       'target_name': 'ipckit',
       'sources': [
         'native/addon.cc',
+        'native/node/mapping.cc',
+        'native/node/posix_memory.cc',
         'native/node/posix_queue.cc',
+        'native/node/sysv_memory.cc',
         'native/node/sysv_queue.cc',
         'native/node/unix_socket.cc',
         'native/node/wait.cc',
         'native/sys/blocking_calls.cc',
+        'native/sys/bus_guard.cc',
         'native/sys/interrupt.cc',
+        'native/sys/mapping.cc',
+        'native/sys/posix_memory.cc',
         'native/sys/posix_queue.cc',
         'native/sys/readiness.cc',
+        'native/sys/sysv_memory.cc',
         'native/sys/sysv_queue.cc',
         'native/sys/unix_address.cc',
         'native/sys/unix_socket.cc',
@@ -31,8 +38,9 @@
       ],
       'cflags': ['-Wall', '-Wextra', '<@(werror)', '-fvisibility=hidden'],
       'cflags_cc': ['-std=c++20'],
-      # mq_open(3) and timer_create(2) lived in librt before glibc 2.34; the library is empty since.
-      'libraries': ['-lrt'],
+      # mq_open(3), shm_open(3) and timer_create(2) lived in librt before glibc 2.34, and dladdr(3) in libdl; the
+      # libraries are empty since.
+      'libraries': ['-lrt', '-ldl'],
     },
   ],
 }

@@ -11,6 +11,7 @@ const benchmarks = {
   'many-to-one': 'messages per second, four producers and one consumer, against C',
   connection: 'round trip and messages per second of a connection, against C',
   codec: 'struct messages against json, through the codec alone',
+  'shared-memory': 'fields and atomic words of shared memory, against typed arrays and C',
   idle: 'what 100 queues with 1,000 pending gets cost',
   import: "what import 'ipckit' costs",
 }

@@ -92,4 +92,43 @@ export interface Native {
   listenerAccept(listener: number): number
   listenerArm(listener: number, token: number): number
   listenerClose(listener: number, token: number): void
+
+  // Memory of any kind, once it is mapped. Offsets and sizes in bytes.
+  mapSize(handle: number): number
+  /** Undefined where this runtime has no ArrayBuffers over memory that is not its own. */
+  mapBuffer(handle: number): ArrayBuffer | undefined
+  /** 0, or -errno; -EFAULT when the memory was truncated. */
+  mapRead(handle: number, offset: number, target: Uint8Array): number
+  mapWrite(handle: number, offset: number, source: Uint8Array): number
+  mapLost(handle: number): 0 | 1
+  /** What was there before, without sign; `operation` counts load, store, add, exchange, compareExchange. */
+  mapAtomic32(handle: number, operation: number, offset: number, operand: number, expected: number): number
+  mapAtomic64(handle: number, operation: number, offset: number, operand: bigint, expected: bigint): bigint
+  /** Views show zeros from now on, unless they are kept. */
+  mapClose(handle: number, keepViews: 0 | 1): void
+
+  shmOpen(name: string, writable: 0 | 1): number
+  shmCreate(name: string, size: number, mode: number): number
+  memfdCreate(label: string, size: number): number
+  shmDuplicate(descriptor: number): number
+  shmUnlink(name: string): void
+  shmMap(handle: number, size: number, writable: 0 | 1): void
+  /** [size, uid, gid, mode with file type, links, inode, writable descriptor, descriptor] */
+  shmStatus(handle: number, out: Float64Array): void
+  shmSet(handle: number, uid: number, gid: number, mode: number): void
+  shmAddSeals(handle: number, seals: number): void
+  shmSeals(handle: number): number
+
+  shmGet(key: number, size: number, flags: number): number
+  shmAttach(id: number, writable: 0 | 1): number
+  shmRemove(id: number): void
+  /**
+   * [id, key, size, uid, gid, creator uid, creator gid, mode, creator, last user, attached, last attach, last
+   * detach, last change]
+   */
+  segmentStatus(handle: number, out: Float64Array): void
+  segmentSet(handle: number, uid: number, gid: number, mode: number): void
+  segmentLock(handle: number, locked: 0 | 1): void
+  /** [segmentBytes, pages, segments, usedSegments, usedPages, residentPages, swappedPages, pageBytes] */
+  segmentLimits(out: Float64Array): void
 }

@@ -95,6 +95,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define_posix_queue(env, exports, *self);
   define_sysv_queue(env, exports, *self);
   define_unix_socket(env, exports, *self);
+  define_mapping(env, exports, *self);
+  define_posix_memory(env, exports, *self);
+  define_sysv_memory(env, exports, *self);
   napi_add_env_cleanup_hook(env, end_environment, self);
   return exports;
 }

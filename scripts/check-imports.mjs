@@ -19,7 +19,7 @@ const libc = /^(?!(js_native_api|napi|node|node_api|uv|v8)(-.*|\/.*)?(\.h)?$)/
  * `outside`: the packages or system headers that it may use.
  */
 const transport = {
-  may: ['lib/wait', 'lib/binding', 'lib/errors', 'lib/options'],
+  may: ['lib/wait', 'lib/mapping', 'lib/binding', 'lib/errors', 'lib/options'],
   types: ['lib/queue/transport', 'lib/native'],
   outside: builtins,
 }
@@ -34,6 +34,11 @@ const table = {
   'lib/wait': {
     may: ['lib/binding', 'lib/errors', 'lib/options'],
     types: ['lib/queue/transport', 'lib/native'],
+    outside: builtins,
+  },
+  'lib/mapping': {
+    may: ['lib/wait', 'lib/codec', 'lib/binding', 'lib/errors', 'lib/options'],
+    types: ['lib/native'],
     outside: builtins,
   },
   'lib/posix': transport,

@@ -17,6 +17,7 @@ const subcommands: Record<string, Subcommand> = {
   peek: { summary: 'read messages and leave them in the queue', load: () => import('./peek.js') },
   tail: { summary: 'follow what happens in a queue', load: () => import('./tail.js') },
   rm: { summary: 'remove queues for everyone', load: () => import('./rm.js') },
+  shm: { summary: 'print what is in a shared memory', load: () => import('./shm.js') },
   codegen: { summary: 'print the C header or Python class of a struct', load: () => import('./codegen.js') },
   doctor: { summary: 'check the limits and what else may be in the way', load: () => import('./doctor.js') },
 }

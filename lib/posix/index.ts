@@ -3,8 +3,12 @@
  *
  * @packageDocumentation
  */
+
+export type { Atomic, AtomicType } from '../mapping/atomic.js'
+export type { Mapping } from '../mapping/mapping.js'
 export { limits, type PosixQueueLimits } from './limits.js'
 export { list, type PosixQueueEntry } from './list.js'
+export { type CreateMemfdOptions, Memfd, type OpenMemfdOptions, type Seal } from './memfd.js'
 export {
   type Attributes,
   type Message,
@@ -15,5 +19,13 @@ export {
   type SendSyncOptions,
 } from './message-queue.js'
 export { type Access, type CreateOptions, type OpenOptions, unlink } from './open.js'
+export type {
+  CreateMemoryOptions,
+  MemoryLimits,
+  MemoryStat,
+  OpenMemoryOptions,
+  OpenOrCreateMemoryOptions,
+} from './open-memory.js'
 export { maxPriority } from './priority.js'
+export { type MemoryChanges, SharedMemory, type SharedMemoryEntry } from './shared-memory.js'
 export type { PosixQueueStat } from './transport.js'

@@ -3,6 +3,9 @@
  *
  * @packageDocumentation
  */
+export type { Atomic, AtomicType } from '../mapping/atomic.js'
+export type { Mapping } from '../mapping/mapping.js'
+export type { ObjectName } from './find.js'
 export { formatKey, ftok } from './key.js'
 export { limits, type SysvQueueLimits, type SysvQueueUsage, usage } from './limits.js'
 export { list, type SysvQueueEntry } from './list.js'
@@ -21,5 +24,13 @@ export {
   type TypeOption,
 } from './message-queue.js'
 export type { CreateOptions, QueueName } from './open.js'
+export type { MemoryLimits, MemoryUsage, SegmentEntry } from './segments.js'
 export { maxType } from './selection.js'
+export {
+  type CreateMemoryOptions,
+  type MemoryChanges,
+  type MemoryStat,
+  type OpenMemoryOptions,
+  SharedMemory,
+} from './shared-memory.js'
 export type { SysvQueueStat } from './transport.js'

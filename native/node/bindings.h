@@ -8,5 +8,8 @@ namespace ipckit::node {
 void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_unix_socket(Napi::Env env, Napi::Object exports, environment& self);
+void define_mapping(Napi::Env env, Napi::Object exports, environment& self);
+void define_posix_memory(Napi::Env env, Napi::Object exports, environment& self);
+void define_sysv_memory(Napi::Env env, Napi::Object exports, environment& self);
 
 }  // namespace ipckit::node

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "node/handle.h"
+#include "node/open_memory.h"
 #include "node/wait.h"
 #include "sys/interrupt.h"
 #include "sys/posix_queue.h"
@@ -58,6 +59,7 @@ struct environment {
   handle_table<sys::sysv_queue> sysv_queues;
   handle_table<sys::unix_socket> unix_sockets;
   handle_table<sys::unix_listener> unix_listeners;
+  handle_table<open_memory> memories;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.

@@ -48,6 +48,9 @@ const host: Record<string, string> = {
   'proc/sys/kernel/msgmax': '8192\n',
   'proc/sys/kernel/msgmnb': '16384\n',
   'proc/sys/kernel/msgmni': '32000\n',
+  'proc/sys/kernel/shmmax': '18446744073692774399\n',
+  'proc/sys/kernel/shmall': '18446744073692774399\n',
+  'proc/sys/kernel/shmmni': '4096\n',
 }
 const hostLinks = {
   'proc/self/ns/ipc': 'ipc:[4026531839]',

@@ -3,6 +3,7 @@ import { byUse, type Check } from './check.js'
 import type { Facts } from './facts.js'
 import { posixChecks } from './posix-checks.js'
 import { growSharedMemory, keepQueues, raiseLimit, raiseTasks, shareQueues } from './remedies.js'
+import { segmentChecks } from './shared-memory-checks.js'
 import { sysvChecks } from './sysv-checks.js'
 
 /** Everything that is to be said of the system, in the order of the report. */
@@ -13,6 +14,7 @@ export function examine(facts: Facts): Check[] {
     ...sysvChecks(facts),
     ...processChecks(facts),
     sharedMemoryCheck(facts),
+    ...segmentChecks(facts),
     logindCheck(facts),
   ].filter((check) => check !== undefined)
 }

@@ -57,6 +57,9 @@ export const sysctlNames = [
   'kernel.msgmax',
   'kernel.msgmnb',
   'kernel.msgmni',
+  'kernel.shmmax',
+  'kernel.shmall',
+  'kernel.shmmni',
 ] as const
 export type SysctlName = (typeof sysctlNames)[number]
 
@@ -76,6 +79,8 @@ export interface Facts {
   tasks: { max: number; current: number } | undefined
   mqueueMount: string | undefined
   sharedMemory: { mounted: boolean; total?: number; free?: number }
+  /** System V segments of all users. */
+  segments: { count: number; bytes: number }
   logind: { running: boolean; removeIpc: boolean; setIn?: string; lingers: boolean }
   posix: Listing & { trial: PosixTrial }
   sysv: Listing & { trial: SysvTrial }
@@ -103,6 +108,7 @@ export async function collectFacts(
     tasks: tasksIn(files),
     mqueueMount,
     sharedMemory: { mounted: mounts.some(({ at }) => at === '/dev/shm'), ...probes.sharedMemory() },
+    segments: segmentsIn(files.text('proc/sysvipc/shm') ?? ''),
     logind: logindIn(files, name),
     posix: { ...(await listing(probes.posixQueues)), trial: await probes.makePosix(mqueueMount) },
     sysv: { ...(await listing(probes.sysvQueues)), trial: await probes.makeSysv() },
@@ -180,6 +186,13 @@ function tasksIn(files: KernelFiles): Facts['tasks'] {
     }
   }
   return undefined
+}
+
+/** proc_sysvipc(5): a heading, then a line for each, with the size in the fourth column. */
+function segmentsIn(text: string): Facts['segments'] {
+  const lines = text.trimEnd().split('\n').slice(1)
+  const sizes = lines.map((line) => Number(line.trim().split(/\s+/)[3] ?? 0))
+  return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
 }
 
 /** mountinfo of proc(5): where, then after a dash the type. Of two mounts at one place the later is seen. */

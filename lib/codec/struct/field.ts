@@ -73,6 +73,14 @@ export interface Leaf {
   read(view: DataView, bytes: Uint8Array, at: number, little: boolean): unknown
   /** Says what is wrong with a value that could not be written. */
   refusal(path: string, value: unknown): Error
+  /** Of a number that a typed array holds as well, in the machine's order of bytes and on a multiple of its size. */
+  readonly lane?: Lane
+}
+
+/** A typed array by our word for its elements, and what may be written into it. */
+export interface Lane {
+  readonly array: 'i8' | 'u8' | 'i16' | 'u16' | 'i32' | 'u32' | 'i64' | 'u64' | 'f32' | 'f64'
+  accepts(value: unknown): boolean
 }
 
 export interface ArrayShape {
@@ -123,6 +131,7 @@ export function leafType<T, I = T>(
     write,
     read,
     refusal: description.refusal ?? refusal,
+    ...(description.lane && { lane: description.lane }),
   })
   return Object.freeze({ name: word + dimensions(lengths), size, align, shape })
 }

@@ -10,6 +10,24 @@ import { type FieldType, leafType } from './field.js'
 const integers = (min: number, max: number): string => `an integer from ${min} to ${max}`
 const bigints = (min: bigint, max: bigint): string => `a bigint from ${min}n to ${max}n`
 
+const isI8 = (value: unknown): value is number => typeof value === 'number' && value === (value << 24) >> 24
+const isU8 = (value: unknown): value is number => typeof value === 'number' && value === (value & 0xff)
+const isI16 = (value: unknown): value is number => typeof value === 'number' && value === (value << 16) >> 16
+const isU16 = (value: unknown): value is number => typeof value === 'number' && value === (value & 0xffff)
+const isI32 = (value: unknown): value is number => typeof value === 'number' && value === (value | 0)
+const isU32 = (value: unknown): value is number => typeof value === 'number' && value === value >>> 0
+const isI64 = (value: unknown): value is bigint =>
+  typeof value === 'bigint' && value === BigInt.asIntN(64, value)
+const isU64 = (value: unknown): value is bigint =>
+  typeof value === 'bigint' && value === BigInt.asUintN(64, value)
+
+function isF32(value: unknown): value is number {
+  if (typeof value !== 'number') return false
+  // Infinity minus itself is NaN, so the first half says that the rounded number is not finite.
+  return !(Math.fround(value) - Math.fround(value) !== 0 && value - value === 0)
+}
+const isF64 = (value: unknown): value is number => typeof value === 'number'
+
 /**
  * C's `int8_t` (`signed char`): an integer from -128 to 127.
  * Writing another value throws a `TypeError` or `RangeError` that names the field.
@@ -28,11 +46,12 @@ export const i8: FieldType<number> = leafType({
   type: 'number',
   expected: integers(-0x80, 0x7f),
   write(view, _bytes, at, value) {
-    if (typeof value !== 'number' || value !== (value << 24) >> 24) return false
+    if (!isI8(value)) return false
     view.setInt8(at, value)
     return true
   },
   read: (view, _bytes, at) => view.getInt8(at),
+  lane: { array: 'i8', accepts: isI8 },
 })
 
 /**
@@ -53,11 +72,12 @@ export const u8: FieldType<number> = leafType({
   type: 'number',
   expected: integers(0, 0xff),
   write(view, _bytes, at, value) {
-    if (typeof value !== 'number' || value !== (value & 0xff)) return false
+    if (!isU8(value)) return false
     view.setUint8(at, value)
     return true
   },
   read: (view, _bytes, at) => view.getUint8(at),
+  lane: { array: 'u8', accepts: isU8 },
 })
 
 /**
@@ -78,11 +98,12 @@ export const i16: FieldType<number> = leafType({
   type: 'number',
   expected: integers(-0x8000, 0x7fff),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number' || value !== (value << 16) >> 16) return false
+    if (!isI16(value)) return false
     view.setInt16(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getInt16(at, little),
+  lane: { array: 'i16', accepts: isI16 },
 })
 
 /**
@@ -103,11 +124,12 @@ export const u16: FieldType<number> = leafType({
   type: 'number',
   expected: integers(0, 0xffff),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number' || value !== (value & 0xffff)) return false
+    if (!isU16(value)) return false
     view.setUint16(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getUint16(at, little),
+  lane: { array: 'u16', accepts: isU16 },
 })
 
 /**
@@ -128,11 +150,12 @@ export const i32: FieldType<number> = leafType({
   type: 'number',
   expected: integers(-0x80000000, 0x7fffffff),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number' || value !== (value | 0)) return false
+    if (!isI32(value)) return false
     view.setInt32(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getInt32(at, little),
+  lane: { array: 'i32', accepts: isI32 },
 })
 
 /**
@@ -153,11 +176,12 @@ export const u32: FieldType<number> = leafType({
   type: 'number',
   expected: integers(0, 0xffffffff),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number' || value !== value >>> 0) return false
+    if (!isU32(value)) return false
     view.setUint32(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getUint32(at, little),
+  lane: { array: 'u32', accepts: isU32 },
 })
 
 /**
@@ -178,11 +202,12 @@ export const i64: FieldType<bigint> = leafType({
   type: 'bigint',
   expected: bigints(-(2n ** 63n), 2n ** 63n - 1n),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'bigint' || value !== BigInt.asIntN(64, value)) return false
+    if (!isI64(value)) return false
     view.setBigInt64(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getBigInt64(at, little),
+  lane: { array: 'i64', accepts: isI64 },
 })
 
 /**
@@ -203,11 +228,12 @@ export const u64: FieldType<bigint> = leafType({
   type: 'bigint',
   expected: bigints(0n, 2n ** 64n - 1n),
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'bigint' || value !== BigInt.asUintN(64, value)) return false
+    if (!isU64(value)) return false
     view.setBigUint64(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getBigUint64(at, little),
+  lane: { array: 'u64', accepts: isU64 },
 })
 
 /**
@@ -229,13 +255,12 @@ export const f32: FieldType<number> = leafType({
   type: 'number',
   expected: 'a number within the range of a 32-bit float',
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number') return false
-    // Infinity minus itself is NaN, so the first half says that the rounded number is not finite.
-    if (Math.fround(value) - Math.fround(value) !== 0 && value - value === 0) return false
+    if (!isF32(value)) return false
     view.setFloat32(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getFloat32(at, little),
+  lane: { array: 'f32', accepts: isF32 },
 })
 
 /**
@@ -256,11 +281,12 @@ export const f64: FieldType<number> = leafType({
   type: 'number',
   expected: 'a number',
   write(view, _bytes, at, value, little) {
-    if (typeof value !== 'number') return false
+    if (!isF64(value)) return false
     view.setFloat64(at, value, little)
     return true
   },
   read: (view, _bytes, at, little) => view.getFloat64(at, little),
+  lane: { array: 'f64', accepts: isF64 },
 })
 
 /**

@@ -1,0 +1,145 @@
+/**
+ * Finding and making System V objects by their names: what is the same for queues and memory.
+ */
+import { ExistsError, errnoOf, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import { checkInteger, checkString, wrongType } from '../options.js'
+import { checkKey, formatKey, ftok, privateKey } from './key.js'
+
+/** How an object is named: by key, by a file of which a key is made (ftok(3)), by id, or not at all. */
+export type ObjectName = number | { path: string; project: number } | { id: number } | 'private'
+
+export type How = 'open' | 'create' | 'openOrCreate'
+
+const ipcCreate = 0o1000
+const ipcExclusive = 0o2000
+
+/** What one kind of object has. */
+export interface Kind {
+  /** One of it, for sentences. */
+  readonly what: string
+  /** What stands between the verb and the address in sentences, with a space in front; or nothing. */
+  readonly object: string
+  /** What to do about an errno, where that is known. */
+  advise(errno: number): string | undefined
+  /** msgget(2) or shmget(2): the id. */
+  get(key: number, flags: number): number
+  /** A handle on the object of that id. */
+  attach(id: number): number
+  /** Removes an object that was made and cannot be used. */
+  remove?(id: number): void
+  /** The permissions to open it with, tried in this order: the kernel checks those that it is asked for. */
+  readonly permissions: readonly number[]
+}
+
+export interface Found {
+  readonly handle: number
+  readonly address: string
+  readonly created: boolean
+}
+
+/** Finds or makes an object. */
+export function find(name: ObjectName, how: How, mode: number, kind: Kind): Found {
+  if (typeof name === 'object' && name !== null && 'id' in name) return byId(name.id, how, kind)
+  if (name === 'private') return anonymous(how, mode, kind)
+  return byKey(typeof name === 'number' ? checkKey(name) : fileKey(name), how, mode, kind)
+}
+
+function fileKey(name: { path: string; project: number }): number {
+  if (typeof name !== 'object' || name === null) {
+    throw wrongType('name', "a key, { path, project }, { id } or 'private'", name)
+  }
+  return checkKey(ftok(checkString('path', name.path), name.project))
+}
+
+function byId(id: number, how: How, kind: Kind): Found {
+  checkInteger('id', id, 0, 2 ** 31 - 1)
+  if (how !== 'open')
+    throw wrongType('name', 'a key, a path or `private`: ids are given by the kernel', { id })
+  return { handle: attach(id, `sysv:id=${id}`, kind), address: `sysv:id=${id}`, created: false }
+}
+
+function anonymous(how: How, mode: number, kind: Kind): Found {
+  if (how === 'open')
+    throw wrongType('name', `the key or id of a ${kind.what}: a private one can only be made`, 'private')
+  const id = get(privateKey, ipcCreate | mode, 'sysv:private', 'create', kind)
+  return { handle: attachNew(id, `sysv:id=${id}`, kind), address: `sysv:id=${id}`, created: true }
+}
+
+function byKey(key: number, how: How, mode: number, kind: Kind): Found {
+  const address = `sysv:${formatKey(key)}`
+  const open = (): Found => {
+    const id = getUsable(key, address, kind)
+    return { handle: attach(id, address, kind), address, created: false }
+  }
+  const create = (): Found => {
+    const id = get(key, ipcCreate | ipcExclusive | mode, address, 'create', kind)
+    return { handle: attachNew(id, address, kind), address, created: true }
+  }
+  if (how === 'open') return open()
+  if (how === 'create') return create()
+  // Opening and creating take turns, so that we know who made it; an object that is removed in between costs
+  // a turn.
+  for (;;) {
+    try {
+      return open()
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error
+    }
+    try {
+      return create()
+    } catch (error) {
+      if (!(error instanceof ExistsError) && !(error instanceof NotFoundError)) throw error
+    }
+  }
+}
+
+function getUsable(key: number, address: string, kind: Kind): number {
+  let refused: unknown
+  for (const permissions of kind.permissions) {
+    try {
+      return get(key, permissions, address, 'open', kind)
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'EACCES') throw error
+      refused = error
+    }
+  }
+  throw refused
+}
+
+function get(key: number, flags: number, address: string, verb: string, kind: Kind): number {
+  try {
+    return kind.get(key, flags)
+  } catch (error) {
+    throw failure(error as SystemFailure, address, verb, kind)
+  }
+}
+
+function attach(id: number, address: string, kind: Kind): number {
+  try {
+    return kind.attach(id)
+  } catch (error) {
+    const { errno, syscall } = error as SystemFailure
+    // There is no such id: the kernel says EINVAL, or EIDRM when its slot is in use again.
+    const gone = errno === -errnoOf.EINVAL || errno === -errnoOf.EIDRM
+    throw failure({ errno: gone ? -errnoOf.ENOENT : errno, syscall }, address, 'open', kind)
+  }
+}
+
+function attachNew(id: number, address: string, kind: Kind): number {
+  try {
+    return attach(id, address, kind)
+  } catch (error) {
+    kind.remove?.(id)
+    throw error
+  }
+}
+
+function failure(
+  { errno, syscall }: { errno: number; syscall: string },
+  address: string,
+  verb: string,
+  kind: Kind,
+): Error {
+  const action = `${verb}${kind.object}`
+  return systemError({ errno, syscall, action, resource: address, advice: kind.advise(errno) })
+}
