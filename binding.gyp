@@ -8,13 +8,18 @@
       'target_name': 'ipckit',
       'sources': [
         'native/addon.cc',
+        'native/node/fifo_queue.cc',
+        'native/node/pipe.cc',
         'native/node/posix_queue.cc',
         'native/node/sysv_queue.cc',
         'native/node/wait.cc',
         'native/sys/blocking_calls.cc',
+        'native/sys/fifo.cc',
         'native/sys/interrupt.cc',
+        'native/sys/pipe.cc',
         'native/sys/posix_queue.cc',
         'native/sys/readiness.cc',
+        'native/sys/record_fifo.cc',
         'native/sys/sysv_queue.cc',
       ],
       'include_dirs': [

@@ -10,6 +10,7 @@ export default defineConfig({
     index: 'lib/index.ts',
     'posix/index': 'lib/posix/index.ts',
     'sysv/index': 'lib/sysv/index.ts',
+    'pipe/index': 'lib/pipe/index.ts',
     'cli/main': 'lib/cli/main.ts',
   },
   platform: 'node',

@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^ipckit$/, replacement: `${dist}/index.js` },
-      { find: /^ipckit\/(posix|sysv)$/, replacement: `${dist}/$1/index.js` },
+      { find: /^ipckit\/(posix|sysv|pipe)$/, replacement: `${dist}/$1/index.js` },
     ],
   },
   test: {

@@ -11,7 +11,9 @@
 #include "node/handle.h"
 #include "node/wait.h"
 #include "sys/interrupt.h"
+#include "sys/pipe.h"
 #include "sys/posix_queue.h"
+#include "sys/record_fifo.h"
 #include "sys/sysv_queue.h"
 
 namespace ipckit::node {
@@ -55,6 +57,11 @@ struct environment {
   inbox_memory inbox;
   handle_table<sys::posix_queue> posix_queues;
   handle_table<sys::sysv_queue> sysv_queues;
+  handle_table<sys::pipe_end> pipe_ends;
+  handle_table<sys::record_fifo> fifo_queues;
+  /// Through which FIFO queues are looked at, and what was seen last.
+  sys::peephole peephole;
+  std::vector<sys::record> records;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.
