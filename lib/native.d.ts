@@ -57,6 +57,8 @@ export interface Native {
   fifoOpen(path: string, access: number, owner: number): number
   fifoMake(path: string, mode: number): number
   fifoReopen(handle: number, path: string, access: number): number
+  /** Whether anybody has it open for writing, or has left something in it. */
+  fifoHasWriter(handle: number): number
   /** [uid, gid, mode, linked] */
   fifoStatus(handle: number, out: Float64Array): void
   fifoUnlink(handle: number, path: string): void

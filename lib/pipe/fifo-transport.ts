@@ -126,13 +126,7 @@ export class FifoTransport implements Transport {
   }
 
   sendMany(batch: OutgoingBatch, from: number): number {
-    const result = native.fifoQueueSendMany(
-      this.#handle,
-      batch.bytes,
-      batch.index,
-      from,
-      batch.count - from,
-    )
+    const result = native.fifoQueueSendMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) {
       this.#napMs = firstNapMs
       return result
@@ -265,8 +259,7 @@ export class FifoTransport implements Transport {
     if (room) this.#askedToSend = false
     if (arrival) this.#askedToReceive = false
     this.#forgetIfIdle()
-    const error = (action: string) =>
-      failed ? this.#error(-errnoOf.EIDRM, 'unlink', action) : undefined
+    const error = (action: string) => (failed ? this.#error(-errnoOf.EIDRM, 'unlink', action) : undefined)
     if (arrival) this.#listener.arrival(anyMessage, error('receive from'))
     if (room) this.#listener.room(false, error('send to'))
   }

@@ -33,11 +33,7 @@ const overhead = 20
 export function openFifoQueue(name: string, how: How, options: CreateOptions = {}): number {
   const path = checkPath(name)
   checkObject('options', options)
-  checkKeys(
-    'options',
-    options,
-    how === 'open' ? ['owner'] : ['owner', 'maxBytes', 'maxMessageBytes', 'mode'],
-  )
+  checkKeys('options', options, how === 'open' ? ['owner'] : ['owner', 'maxBytes', 'maxMessageBytes', 'mode'])
   const owner = checkOwner(options.owner)
   const { maxBytes = 0, maxMessageBytes = 0 } = options
   if (options.maxBytes !== undefined) checkInteger('maxBytes', maxBytes, 1, maxSize)

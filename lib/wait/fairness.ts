@@ -25,7 +25,8 @@ export function doneAtOnce(): Promise<void> {
   return mayGoOn() ? done : new Promise((resolve) => setImmediate(resolve))
 }
 
-function mayGoOn(): boolean {
+/** Whether one more call may resolve at once; otherwise its caller lets the loop turn first. */
+export function mayGoOn(): boolean {
   if (++calls % lookEvery !== 0) return true
   const now = performance.now()
   if (since !== undefined) return now - since < longestMs

@@ -14,10 +14,7 @@ const changed = new Int32Array(64)
  * whose events are those of the token. Undefined where it cannot be watched: without /proc, without permission to read
  * the queue, or with all watches of the user in use.
  */
-export function watchRemoval(
-  start: (token: number) => number,
-  tell: () => void,
-): (() => void) | undefined {
+export function watchRemoval(start: (token: number) => number, tell: () => void): (() => void) | undefined {
   expect(token, onEvent)
   const watch = start(token)
   if (watch < 0) return undefined

@@ -149,6 +149,14 @@ napi_value fifo_reopen(napi_env env, napi_callback_info info) {
   return to_js(env, self.pipe_ends.add(sys::pipe_end(std::move(opened.value()))));
 }
 
+/// fifoHasWriter(handle): whether anybody has it open for writing, or has left something in it: 1, 0 or -errno
+napi_value fifo_has_writer(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  environment& self = given.self();
+  const sys::pipe_end* end = self.pipe_ends.find(given.integer(0));
+  return to_js(env, end == nullptr ? -EBADF : self.peephole.has_writer(end->descriptor()));
+}
+
 /// fifoStatus(handle, Float64Array [uid, gid, mode, linked])
 napi_value fifo_status(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
@@ -189,6 +197,7 @@ void define_pipe(Napi::Env env, Napi::Object exports, environment& self) {
   define(env, exports, self, "fifoOpen", fifo_open);
   define(env, exports, self, "fifoMake", fifo_make);
   define(env, exports, self, "fifoReopen", fifo_reopen);
+  define(env, exports, self, "fifoHasWriter", fifo_has_writer);
   define(env, exports, self, "fifoStatus", fifo_status);
   define(env, exports, self, "fifoUnlink", fifo_unlink);
 }

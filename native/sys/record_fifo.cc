@@ -124,6 +124,19 @@ ssize_t peephole::look(int fifo, char* buffer, size_t size) {
   return copied;
 }
 
+int peephole::has_writer(int fifo) {
+  if (const ssize_t failed = widen(0); failed != 0) return static_cast<int>(failed);
+  ssize_t copied = 0;
+  do {
+    copied = ::tee(fifo, pipe_->writing.descriptor(), 1, SPLICE_F_NONBLOCK);
+  } while (copied < 0 && errno == EINTR);
+  // An empty FIFO is at its end without a writer, and with one it may yet have more.
+  if (copied < 0) return errno == EAGAIN ? 1 : -errno;
+  char byte = 0;
+  if (copied > 0) (void)pipe_->reading.read(&byte, 1);
+  return copied > 0 ? 1 : 0;
+}
+
 /// A lock that is held until the end of a scope, or could not be had.
 class record_fifo::held_lock {
  public:

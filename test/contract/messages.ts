@@ -221,7 +221,9 @@ export function messages(subject: Subject): void {
     const queue = await bench.create()
     expect(queue.stat()).toMatchObject({ address: queue.address, depth: 0, maxMessageBytes: largest })
     expect(queue.stat()).toMatchObject(
-      'capacity' in subject.sized(room) ? { capacity: room } : { bytes: 0, maxBytes: subject.grain?.maxBytes ?? room * unitBytes },
+      'capacity' in subject.sized(room)
+        ? { capacity: room }
+        : { bytes: 0, maxBytes: subject.grain?.maxBytes ?? room * unitBytes },
     )
     await queue.put(unit(1))
     await queue.put(unit(2))

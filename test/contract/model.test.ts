@@ -59,7 +59,16 @@ class Comparison {
     // System V hands a message of 0 bytes to a wait that has ended and does not know it yet, and puts it back then,
     // behind others; test/sysv/empty-messages.test.ts tells more.
     const least = this.#bench.subject.name.startsWith('sysv:') ? 1 : 0
-    const size = this.#dice.pick([least, 1, 5, 16, 16, 16, 30, this.#bench.subject.grain === undefined ? largest : 4096])
+    const size = this.#dice.pick([
+      least,
+      1,
+      5,
+      16,
+      16,
+      16,
+      30,
+      this.#bench.subject.grain === undefined ? largest : 4096,
+    ])
     return {
       value: text.padStart(size, '.').slice(0, size),
       label: this.#dice.pick(this.#typed ? types : priorities),

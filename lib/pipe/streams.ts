@@ -1,0 +1,137 @@
+/** Ends of pipes as Node streams, with the back-pressure of the pipe: when it is full, writers wait. */
+import { Readable, Writable } from 'node:stream'
+import { ClosedError } from '../errors.js'
+import type { WaitOptions } from '../options.js'
+import { checkInteger, checkKeys, checkObject } from '../options.js'
+import { mayGoOn } from '../wait/fairness.js'
+
+/** Options of a stream of what is read. */
+export interface ReadableOptions {
+  /** How many bytes are read at once, and read ahead, 1 to 2^30; default 65,536. */
+  highWaterMark?: number
+  /**
+   * What becomes of the stream when the last writer has left: `'end'` (the default) ends it; `'stay'` emits the event
+   * `eof` and goes on with the next writer, which only a FIFO can have.
+   */
+  eof?: 'end' | 'stay'
+  /** Whether the end of the stream, and destroying it, closes what it reads from; default true. */
+  autoClose?: boolean
+}
+
+/** Options of a stream of what is written. */
+export interface WritableOptions {
+  /** How many bytes may wait in this process before `write` returns false, 1 to 2^30; default 65,536. */
+  highWaterMark?: number
+  /** Whether the end of the stream, and destroying it, closes what it writes to; default true. */
+  autoClose?: boolean
+}
+
+interface Source {
+  read(maxBytes: number, options?: WaitOptions): Promise<Buffer | null>
+  tryRead(maxBytes: number): Buffer | null | undefined
+  close(): Promise<void>
+}
+
+interface Sink {
+  write(bytes: Uint8Array, options?: WaitOptions): Promise<number>
+  tryWrite(bytes: Uint8Array): number
+  close(): Promise<void>
+}
+
+const defaultBytes = 65_536
+
+function check(options: ReadableOptions, known: readonly string[]): number {
+  checkKeys('options', checkObject('options', options), known)
+  const { highWaterMark = defaultBytes } = options
+  return checkInteger('highWaterMark', highWaterMark, 1, 2 ** 30)
+}
+
+export function readableOf(source: Source, options: ReadableOptions = {}): Readable {
+  const highWaterMark = check(options, ['highWaterMark', 'eof', 'autoClose'])
+  const { eof = 'end', autoClose = true } = options
+  const ending = new AbortController()
+  const give = (stream: Readable, chunk: Buffer | null): void => {
+    if (chunk !== null || eof === 'end') {
+      stream.push(chunk)
+      return
+    }
+    stream.emit('eof')
+    if (!stream.destroyed) read(stream)
+  }
+  const read = (stream: Readable): void => {
+    let chunk: Buffer | null | undefined
+    try {
+      chunk = source.tryRead(highWaterMark)
+    } catch (error) {
+      end(stream, error)
+      return
+    }
+    if (chunk === undefined) {
+      source.read(highWaterMark, { signal: ending.signal }).then(
+        (later) => give(stream, later),
+        (error) => end(stream, error),
+      )
+    } else if (mayGoOn()) {
+      give(stream, chunk)
+    } else {
+      // While the other end keeps up, a loop of these would keep the event loop from ever turning.
+      const now = chunk
+      setImmediate(() => give(stream, now))
+    }
+  }
+  const end = (stream: Readable, error: unknown): void => {
+    if (error instanceof ClosedError) stream.push(null)
+    else stream.destroy(error as Error)
+  }
+  return new Readable({
+    highWaterMark,
+    read() {
+      read(this)
+    },
+    destroy(error, callback) {
+      ending.abort(error ?? undefined)
+      finish(source, autoClose, error, callback)
+    },
+  })
+}
+
+export function writableOf(sink: Sink, options: WritableOptions = {}): Writable {
+  const highWaterMark = check(options, ['highWaterMark', 'autoClose'])
+  const { autoClose = true } = options
+  const ending = new AbortController()
+  const write = async (bytes: Uint8Array, from: number): Promise<void> => {
+    // A write that was begun and is then cut short by the end of the stream has no more to say.
+    for (let done = from; done < bytes.length; ) {
+      done += await sink.write(bytes.subarray(done), { signal: ending.signal })
+    }
+  }
+  return new Writable({
+    highWaterMark,
+    write(chunk: Buffer, _encoding, callback) {
+      let done: number
+      try {
+        done = sink.tryWrite(chunk)
+      } catch (error) {
+        callback(error as Error)
+        return
+      }
+      if (done < chunk.length) write(chunk, done).then(() => callback(), callback)
+      else if (mayGoOn()) callback()
+      else setImmediate(callback)
+    },
+    destroy(error, callback) {
+      ending.abort(error ?? undefined)
+      finish(sink, autoClose, error, callback)
+    },
+  })
+}
+
+function finish(
+  what: { close(): Promise<void> },
+  autoClose: boolean,
+  error: Error | null,
+  callback: (error: Error | null) => void,
+): void {
+  if (autoClose) what.close().then(() => callback(error), callback)
+  else callback(error)
+}
