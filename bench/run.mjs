@@ -9,6 +9,7 @@ const benchmarks = {
   'one-to-one': 'messages per second, one producer and one consumer, against C',
   'ping-pong': 'round trip between two waiting processes, against C',
   'many-to-one': 'messages per second, four producers and one consumer, against C',
+  pipe: 'bytes per second through a pipe in chunks of 64 KiB, streams against C',
   codec: 'struct messages against json, through the codec alone',
   idle: 'what 100 queues with 1,000 pending gets cost',
   import: "what import 'ipckit' costs",
