@@ -18,7 +18,8 @@ const now = () => process.hrtime.bigint()
 const answer = (...values) => process.stdout.write(`${values.join(' ')}\n`)
 
 const writable = role === 'produce' ? fifo.writable() : undefined
-const readable = role === 'consume' ? fifo.readable().pause() : undefined
+// As the twin does, whose chunks all lie in one buffer.
+const readable = role === 'consume' ? fifo.readable({ reuseMemory: true }).pause() : undefined
 
 async function produce(count) {
   for (let sent = 0; sent < count; sent++) {

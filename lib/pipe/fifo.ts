@@ -20,7 +20,7 @@ import { End, ReadBuffer, writeAll } from './end.js'
 import { failure, pipeError } from './failure.js'
 import { type How, openOrMake } from './open.js'
 import { checkOwner, checkPath, type OwnerOption } from './path.js'
-import { checkRead, checkWaitKeys } from './pipe.js'
+import { checkRead, checkRoom, checkWaitKeys } from './pipe.js'
 import { type ReadableOptions, readableOf, type WritableOptions, writableOf } from './streams.js'
 
 /** What a handle on a FIFO may do. */
@@ -182,6 +182,29 @@ export class Fifo {
     checkRead(maxBytes)
     const chunk = this.#end.reading.try(() => this.#read(maxBytes))
     return chunk === again ? undefined : chunk
+  }
+
+  /**
+   * Reads what is there into memory of the caller's, and waits for the first byte; faster than {@link read}, as memory
+   * that was used before is.
+   *
+   * @param bytes - at least one byte; it must not be used until the promise settles.
+   * @returns How many bytes; 0, once, when the last writer has left and everything was read.
+   * @throws As {@link read}.
+   */
+  async readInto(bytes: Uint8Array, options?: WaitOptions): Promise<number> {
+    this.#check('read')
+    checkRoom(bytes)
+    checkWaitKeys(options)
+    return this.#end.reading.run(() => this.#readInto(bytes), options, this.#end.keepsAlive)
+  }
+
+  /** Reads what is there now as {@link readInto}; `undefined` when that is nothing, or others wait to read. */
+  tryReadInto(bytes: Uint8Array): number | undefined {
+    this.#check('read')
+    checkRoom(bytes)
+    const length = this.#end.reading.try(() => this.#readInto(bytes))
+    return length === again ? undefined : length
   }
 
   /**
@@ -363,22 +386,24 @@ export class Fifo {
 
   #read(maxBytes: number): Buffer | null | typeof again {
     const memory = this.#memory.take(maxBytes)
-    const length = this.#end.readInto(memory, maxBytes)
-    if (length !== again && length > 0) {
-      this.#sawWriter = true
-      return this.#memory.give(memory, length)
-    }
+    const length = this.#readInto(memory, maxBytes)
+    if (length !== again && length > 0) return this.#memory.give(memory, length)
     this.#memory.back(memory)
-    if (length === again) {
+    return length === again ? again : null
+  }
+
+  #readInto(bytes: Uint8Array, size = bytes.length): number | typeof again {
+    const length = this.#end.readInto(bytes, size)
+    if (length !== 0) {
       this.#sawWriter = true
-      return again
+      return length
     }
     // Nobody has it open for writing: the end of the file, unless nobody ever had.
     const hadWriter = this.#sawWriter || (native.pipePoll(this.#end.handle) & hungUp) !== 0
     if (!hadWriter) return again
     this.#sawWriter = false
     this.#startAnew()
-    return null
+    return 0
   }
 
   /** Polled again, this descriptor would tell of the same end for ever: another one knows only of writers to come. */
