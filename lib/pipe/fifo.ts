@@ -67,6 +67,25 @@ const defaultRead = 65_536
 const maxSize = 2 ** 31 - 1
 
 /**
+ * Goes on with less than both directions. What makes a FIFO has it open for both, and is its first writer: a reader must
+ * come when that has gone, or it would see the end of the file at once.
+ */
+function narrow(both: number, path: string, access: FifoAccess): number {
+  let place: number
+  try {
+    place = native.fifoReopen(both, path, pathOnly)
+  } finally {
+    native.pipeClose(both, 0)
+  }
+  if (access === 'write') return place
+  try {
+    return native.fifoReopen(place, path, flags[access])
+  } finally {
+    native.pipeClose(place, 0)
+  }
+}
+
+/**
  * A FIFO, open for reading, for writing, or for both.
  *
  * @see {@link https://man7.org/linux/man-pages/man7/fifo.7.html | fifo(7)}
@@ -145,12 +164,7 @@ export class Fifo {
     const make = () =>
       attempt('create', () => {
         const both = native.fifoMake(path, mode)
-        if (access === 'readwrite') return both
-        try {
-          return native.fifoReopen(both, path, wanted)
-        } finally {
-          native.pipeClose(both, 0)
-        }
+        return access === 'readwrite' ? both : narrow(both, path, access)
       })
     return new Fifo(path, access, openOrMake(how, open, make))
   }

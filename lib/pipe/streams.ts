@@ -121,7 +121,8 @@ export function readableOf(source: Source, options: ReadableOptions = {}): Reada
     else stream.destroy(error as Error)
   }
   return new Readable({
-    highWaterMark,
+    // Who is told of an end has everything that came before it: then nothing is read ahead.
+    highWaterMark: eof === 'stay' ? 0 : highWaterMark,
     read() {
       read(this)
     },
