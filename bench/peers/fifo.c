@@ -1,5 +1,5 @@
-// The twin's queue: records in a FIFO (docs/layout.md), as a C program that is the only reader and the only writer of
-// small records needs them: no lock, one write(2) a record, and as much as there is in one read(2).
+// The twin's queue: records in a FIFO (docs/layout.md), as a C program that is the only reader and the only
+// writer of small records needs them: no lock, one write(2) a record, and as much as there is in one read(2).
 #include <fcntl.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -22,7 +22,8 @@ void queue_send(int queue, const struct message* message, size_t length) {
   const uint32_t header[2] = {(uint32_t)length, check_of((uint32_t)length)};
   const uint32_t tail[3] = {~header[1], 0, 0};
   const size_t padding = (8 - (length + 12) % 8) % 8;
-  const struct iovec pieces[3] = {{(void*)header, 8}, {(void*)message->bytes, length}, {(void*)tail, 4 + padding}};
+  const struct iovec pieces[3] = {
+      {(void*)header, 8}, {(void*)message->bytes, length}, {(void*)tail, 4 + padding}};
   if (writev(queue, pieces, 3) != (ssize_t)(length + 12 + padding)) give_up("writev");
 }
 

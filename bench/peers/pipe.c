@@ -2,7 +2,8 @@
 //
 //   pipe ROLE PATH
 //
-// Each line on the standard input is a number of chunks, and starts a round; the answers are described in pipe.mjs.
+// Each line on the standard input is a number of chunks, and starts a round; the answers are described in
+// pipe.mjs.
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // Sends and receives messages through a FIFO: the C side of test/interop/fifo.test.ts.
 //
 //   fifo-peer send PATH SENDER COUNT BYTES    COUNT messages of BYTES bytes, numbered from 0
-//   fifo-peer recv PATH COUNT                 takes so many, checks every byte, and prints "SENDER NUMBER BYTES" of each
-//   fifo-peer half PATH BYTES                 writes half a record of BYTES bytes, and is killed
-//   fifo-peer bite PATH BYTES                 takes so many bytes out of the FIFO, and is killed
+//   fifo-peer recv PATH COUNT                 takes so many, checks every byte, and prints "SENDER NUMBER
+//   BYTES" of each fifo-peer half PATH BYTES                 writes half a record of BYTES bytes, and is
+//   killed fifo-peer bite PATH BYTES                 takes so many bytes out of the FIFO, and is killed
 //
 // A message: its sender and number, 32 bits each, then bytes that follow from both and from their place.
 #include <errno.h>
@@ -72,7 +72,8 @@ int main(int count, char** values) {
     make(0, 0, length);
     // As fifo_put() does not: in two pieces, of which the second never comes.
     const uint32_t header[2] = {(uint32_t)length, ((uint32_t)length ^ 0x4b435049u) * 0x9e3779b1u};
-    if (write(fifo, header, 8) != 8 || write(fifo, message, length / 2) != (ssize_t)(length / 2)) fail("write", errno);
+    if (write(fifo, header, 8) != 8 || write(fifo, message, length / 2) != (ssize_t)(length / 2))
+      fail("write", errno);
     raise(SIGKILL);
   } else if (strcmp(role, "bite") == 0) {
     if (read(fifo, message, number_of(values[3])) < 0) fail("read", errno);

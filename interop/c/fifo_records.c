@@ -64,7 +64,8 @@ int fifo_open(const char* path) {
   return error;
 }
 
-/// Whether one write of so many bytes surely has room: two pages that follow each other hold more than one page.
+/// Whether one write of so many bytes surely has room: two pages that follow each other hold more than one
+/// page.
 static int has_room(int fifo, size_t total, size_t capacity) {
   const size_t bytes = unread(fifo);
   if (bytes == 0) return 1;
@@ -104,7 +105,8 @@ int fifo_put(int fifo, const void* bytes, size_t length) {
   }
 }
 
-/// Copies up to `size` bytes from the head of the FIFO and leaves them there: how many, or the negative errno.
+/// Copies up to `size` bytes from the head of the FIFO and leaves them there: how many, or the negative
+/// errno.
 static ssize_t look(int fifo, char* view, size_t size) {
   int hole[2];
   if (pipe2(hole, O_CLOEXEC | O_NONBLOCK) != 0) return -errno;
@@ -156,9 +158,8 @@ static ssize_t take(int fifo, char* view, size_t capacity, char* bytes, size_t r
     if (is_certain == 0) continue;
     // Nobody finishes it any more: on to the next that looks like one.
     size_t torn = 1;
-    while (torn < (size_t)seen &&
-           (torn + fifo_record_header > (size_t)seen ||
-            shape_of(view + torn, (size_t)seen - torn, capacity, &total) == wrong)) {
+    while (torn < (size_t)seen && (torn + fifo_record_header > (size_t)seen ||
+                                   shape_of(view + torn, (size_t)seen - torn, capacity, &total) == wrong)) {
       torn++;
     }
     return read(fifo, view, torn) < 0 ? -errno : -EBADMSG;

@@ -149,7 +149,8 @@ napi_value fifo_reopen(napi_env env, napi_callback_info info) {
   return to_js(env, self.pipe_ends.add(sys::pipe_end(std::move(opened.value()))));
 }
 
-/// fifoHasWriter(handle): whether anybody has it open for writing, or has left something in it: 1, 0 or -errno
+/// fifoHasWriter(handle): whether anybody has it open for writing, or has left something in it: 1, 0 or
+/// -errno
 napi_value fifo_has_writer(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   environment& self = given.self();

@@ -69,8 +69,8 @@ class peephole {
   /// Copies up to `size` bytes from the head of the FIFO and leaves them there: how many, fewer than there
   /// are when the kernel gave this pipe less room; or the negative errno.
   ssize_t look(int fifo, char* buffer, size_t size);
-  /// Whether anybody has the FIFO open for writing, or has left something in it: 1 or 0, or the negative errno. For who
-  /// has it open for reading alone.
+  /// Whether anybody has the FIFO open for writing, or has left something in it: 1 or 0, or the negative
+  /// errno. For who has it open for reading alone.
   int has_writer(int fifo);
 
  private:
