@@ -1,9 +1,10 @@
 """Sends and receives messages through a FIFO: the Python side of test/interop/fifo.test.ts.
 
-fifo_peer.py send PATH SENDER COUNT BYTES    COUNT messages of BYTES bytes, numbered from 0
-fifo_peer.py recv PATH COUNT                 takes so many, checks every byte, prints "SENDER NUMBER BYTES" of each
+fifo_peer.py send PATH SENDER COUNT BYTES    COUNT messages of BYTES bytes
+fifo_peer.py recv PATH COUNT                 takes so many, checks every byte
 
-A message: its sender and number, 32 bits each, then bytes that follow from both and from their place.
+recv prints "SENDER NUMBER BYTES" of each. A message: its sender and number, 32 bits each, then
+bytes that follow from both and from their place.
 """
 
 import struct

@@ -1,7 +1,7 @@
 """Messages in a FIFO, as ipckit's `fifo:` queues have them: docs/layout.md of ipckit.
 
-Any number of processes may put and get at once; each message goes to one of them, whole. Needs Linux, and
-Python 3.9 for its locks; tee(2) is called through ctypes.
+Any number of processes may put and get at once; each message goes to one of them, whole. Needs
+Linux, and Python 3.9 for its locks; tee(2) is called through ctypes.
 """
 
 import ctypes
@@ -151,11 +151,7 @@ class FifoQueue:
                 raise InterruptedError
             if is_certain:
                 # Nobody finishes it any more: on to the next that looks like one.
-                torn = next(
-                    (at for at in range(1, len(view) - 7) if _shape(view, at, capacity)[0] != "wrong"),
-                    len(view),
-                )
-                raise TornRecord(os.read(self.fd, torn))
+                raise TornRecord(os.read(self.fd, _next_record(view, capacity)))
         return None
 
 
@@ -170,3 +166,10 @@ def _shape(view, at, capacity):
         return "unfinished", total
     whole = END.unpack_from(view, at + 8 + length)[0] == check ^ 0xFFFFFFFF
     return ("whole" if whole else "wrong"), total
+
+
+def _next_record(view, capacity):
+    for at in range(1, len(view) - 7):
+        if _shape(view, at, capacity)[0] != "wrong":
+            return at
+    return len(view)

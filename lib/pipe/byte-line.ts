@@ -124,17 +124,26 @@ export class ByteLine {
   }
 
   readonly #look = (): void => {
-    const before = this.#line.values().next().value
+    const before = this.#head
+    const done = before?.attempt.partly?.()
     this.#serve()
-    const found = this.#line.values().next().value !== before
+    const found = this.#head !== before || before?.attempt.partly?.() !== done
     if (this.#line.size > 0 && !found && this.#poll.goesOn()) {
       setImmediate(this.#look)
       return
     }
     this.#polling = false
-    if (found) this.#poll.hit()
-    else this.#poll.miss()
-    if (this.#line.size > 0 && !this.#asked) this.#ask()
+    if (found) {
+      this.#poll.hit()
+      this.#wait()
+    } else {
+      this.#poll.miss()
+      if (this.#line.size > 0 && !this.#asked) this.#ask()
+    }
+  }
+
+  get #head(): PendingAttempt<unknown> | undefined {
+    return this.#line.values().next().value
   }
 
   #ask(): void {

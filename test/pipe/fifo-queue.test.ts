@@ -373,6 +373,37 @@ describe('large messages', () => {
   })
 })
 
+test('signals that rain on the process are no errors, of a queue or of a pipe', async () => {
+  const { queue } = await make()
+  const { reader, writer } = (await import('ipckit/pipe')).pipe()
+  let rained = 0
+  const heard = () => rained++
+  process.on('SIGUSR2', heard)
+  const rain = setInterval(() => process.kill(process.pid, 'SIGUSR2'), 1)
+  try {
+    const bytes = pattern(2_000_000)
+    const written = writer.write(bytes)
+    let at = 0
+    while (at < bytes.length || rained < 20) {
+      if (at < bytes.length) {
+        const chunk = (await reader.read()) as Buffer
+        expect(chunk.equals(bytes.subarray(at, at + chunk.length))).toBe(true)
+        at += chunk.length
+      }
+      const put = queue.put(pattern(30_000))
+      expect((await queue.get()).equals(pattern(30_000))).toBe(true)
+      await put
+      await expect(queue.get({ timeoutMs: 1 })).rejects.toMatchObject({ code: 'ERR_IPC_TIMEOUT' })
+    }
+    expect(await written).toBe(bytes.length)
+  } finally {
+    clearInterval(rain)
+    process.off('SIGUSR2', heard)
+    await reader.close()
+    await writer.close()
+  }
+})
+
 describe('ends', () => {
   const waits = [
     'pipe read',
