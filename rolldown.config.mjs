@@ -8,9 +8,9 @@ const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json
 export default defineConfig({
   input: {
     index: 'lib/index.ts',
-    'pipe/index': 'lib/pipe/index.ts',
     'posix/index': 'lib/posix/index.ts',
     'sysv/index': 'lib/sysv/index.ts',
+    'pipe/index': 'lib/pipe/index.ts',
     'cli/main': 'lib/cli/main.ts',
   },
   platform: 'node',

@@ -13,13 +13,13 @@ const sizes = [
 /** At least so much of the C program's rate. */
 const bars = {
   sync: { posix: 0.8, sysv: 0.8 },
-  batch: { posix: 0.75, sysv: 0.95 },
+  batch: { posix: 0.75, sysv: 0.95, fifo: 0.5 },
   async: { posix: 0.5, sysv: 0.5 },
 }
 
 for (const place of placesOr(['free']).filter(isPossible)) {
   for (const mode of Object.keys(bars)) {
-    for (const scheme of schemes) {
+    for (const scheme of [...schemes, 'fifo'].filter((each) => each in bars[mode])) {
       for (const { bytes, name, count } of sizes) {
         const title = `${scheme} ${name} ${mode} ${place}`
         const bar = { least: bars[mode][scheme] }

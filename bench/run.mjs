@@ -10,6 +10,7 @@ const benchmarks = {
   'ping-pong': 'round trip between two waiting processes, against C',
   'many-to-one': 'messages per second, four producers and one consumer, against C',
   connection: 'round trip and messages per second of a connection, against C',
+  pipe: 'bytes per second through a pipe in chunks of 64 KiB, streams against C',
   codec: 'struct messages against json, through the codec alone',
   'shared-memory': 'fields and atomic words of shared memory, against typed arrays and C',
   idle: 'what 100 queues with 1,000 pending gets cost',

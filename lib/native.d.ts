@@ -37,6 +37,50 @@ export interface Native {
   mqRemovals(token: number, watches: Int32Array): number
   mqDirectory(): number
 
+  /** [reading end, writing end] */
+  pipeMake(packets: 0 | 1, out: Float64Array): void
+  pipeClose(handle: number, token: number): void
+  /** 0: nothing is there, and nobody has the pipe open for writing. */
+  pipeRead(handle: number, bytes: Uint8Array, offset: number, length: number): number
+  pipeWrite(handle: number, bytes: Uint8Array, offset: number, length: number): number
+  pipeArm(handle: number, token: number, toWrite: 0 | 1): number
+  pipeDisarm(token: number): void
+  /** The bits of poll(2) that hold now. */
+  pipePoll(handle: number): number
+  /** Sets the size, unless it is 0, and returns what it is. */
+  pipeCapacity(handle: number, bytes: number): number
+  pipeUnread(handle: number): number
+  pipeDescriptor(handle: number): number
+  /** Closes the handle and gives its descriptor away, in blocking mode. */
+  pipeHandOver(handle: number, token: number): number
+  /** `owner`: -1 me or root, -2 anybody, or a uid. The handle of a pipe end. */
+  fifoOpen(path: string, access: number, owner: number): number
+  fifoMake(path: string, mode: number): number
+  fifoReopen(handle: number, path: string, access: number): number
+  /** Whether anybody has it open for writing, or has left something in it. */
+  fifoHasWriter(handle: number): number
+  /** [uid, gid, mode, linked] */
+  fifoStatus(handle: number, out: Float64Array): void
+  fifoUnlink(handle: number, path: string): void
+
+  fifoQueueOpen(path: string, owner: number, capacity: number): number
+  fifoQueueMake(path: string, mode: number, capacity: number): number
+  fifoQueueClose(handle: number, token: number): void
+  fifoQueueUnlink(handle: number, path: string): void
+  /** [depth, bytes, capacity, shared, uid, gid, mode, linked] */
+  fifoQueueStatus(handle: number, out: Float64Array): void
+  fifoQueueSend(handle: number, bytes: Uint8Array, length: number): number
+  fifoQueueSendMany(handle: number, bytes: Uint8Array, index: Int32Array, from: number, count: number): number
+  /** The label of what is left of a torn record is 1, of others 0. */
+  fifoQueueReceive(handle: number, max: number): number
+  fifoQueuePeek(handle: number, position: number): number
+  fifoQueueWait(handle: number, toSend: 0 | 1, milliseconds: number): number
+  /** 1: no event could tell when to try again. */
+  fifoQueueArm(handle: number, token: number, toSend: 0 | 1): number
+  fifoQueueWatchRemoval(handle: number, token: number): number
+  /** Whether its name is gone, looked up each time. */
+  fifoQueueIsRemoved(handle: number): boolean
+
   msgGet(key: number, flags: number): number
   msgAttach(id: number): number
   msgDetach(handle: number): void

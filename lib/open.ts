@@ -4,6 +4,12 @@
 import type { Codec } from './codec/codec.js'
 import { type CreateOptions as MemoryCreateOptions, MemoryTransport } from './memory/transport.js'
 import { checkBoolean, checkObject, wrongType } from './options.js'
+import { FifoTransport } from './pipe/fifo-transport.js'
+import {
+  type CreateOptions as FifoCreateOptions,
+  type OpenOptions as FifoOpenOptions,
+  openFifoQueue,
+} from './pipe/open.js'
 import {
   openQueue,
   type CreateOptions as PosixCreateOptions,
@@ -28,12 +34,14 @@ export interface SysvOpenOptions {
 interface OpenOptionsByScheme {
   posix: PosixOpenOptions
   sysv: SysvOpenOptions
+  fifo: FifoOpenOptions
   memory: Record<never, never>
 }
 
 interface CreateOptionsByScheme {
   posix: PosixCreateOptions
   sysv: SysvCreateOptions & SysvOpenOptions
+  fifo: FifoCreateOptions
   memory: MemoryCreateOptions
 }
 
@@ -46,7 +54,8 @@ type How = 'open' | 'create' | 'openOrCreate'
 
 /**
  * A typed queue that unrelated processes find by its address. The scheme picks what carries it:
- * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `memory:name`.
+ * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `fifo:/path`,
+ * `memory:name`.
  *
  * @example
  * ```ts
@@ -119,6 +128,8 @@ function transportOf(text: string, how: How, options: object): Transport {
       const withPriorities = priorities !== undefined && checkBoolean('priorities', priorities)
       return openTransport(address.name, how, others, withPriorities)
     }
+    case 'fifo':
+      return new FifoTransport(address.name, openFifoQueue(address.name, how, options))
     case 'memory':
       return new MemoryTransport(address.name, how, options)
   }

@@ -92,6 +92,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, *self, "waitForEvents", wait_for_events);
   define(env, exports, *self, "yieldProcessor", yield_processor);
   define(env, exports, *self, "cancelCall", cancel_call);
+  define_fifo_queue(env, exports, *self);
+  define_pipe(env, exports, *self);
   define_posix_queue(env, exports, *self);
   define_sysv_queue(env, exports, *self);
   define_unix_socket(env, exports, *self);

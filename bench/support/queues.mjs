@@ -1,17 +1,24 @@
-// The measured queues: one of each kernel, with the limits that a container has by default.
+// The measured queues: one of each kind, with the limits that a container has by default.
 import { randomInt } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Queue, raw } from 'ipckit'
 
 export const schemes = ['posix', 'sysv']
 
-/** Default limits: ten messages of 8 KiB in a POSIX queue, 16 KiB in a System V queue. */
-const limits = { posix: { capacity: 10, maxMessageBytes: 8192 }, sysv: {} }
+/** Default limits: ten messages of 8 KiB in a POSIX queue, 16 KiB in a System V queue, 64 KiB in a FIFO. */
+const limits = { posix: { capacity: 10, maxMessageBytes: 8192 }, sysv: {}, fifo: {} }
+
+const addressOf = {
+  posix: (name) => `posix:/ipckit-bench-${name}`,
+  sysv: (name) => `sysv:0x${name}`,
+  fifo: (name) => `fifo:${join(tmpdir(), `ipckit-bench-${name}`)}`,
+}
 
 /** Makes a queue under a new name. */
 export function makeQueue(scheme) {
   const name = randomInt(0x1000_0000, 0x7fff_ffff).toString(16)
-  const address = scheme === 'posix' ? `posix:/ipckit-bench-${name}` : `sysv:0x${name}`
-  return Queue.create(address, { codec: raw(), ...limits[scheme] })
+  return Queue.create(addressOf[scheme](name), { codec: raw(), ...limits[scheme] })
 }
 
 /** Throws when messages are left in a queue. */

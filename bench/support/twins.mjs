@@ -8,21 +8,30 @@ const peers = join(bench, 'peers')
 const products = join(dirname(bench), 'build-bench')
 
 /** The source that knows the kernel's calls, by scheme. */
-const calls = { posix: 'mq.c', sysv: 'msg.c' }
+const calls = { posix: 'mq.c', sysv: 'msg.c', fifo: 'fifo.c' }
 
 const programs = new Map()
 
 /** The program that is the twin of a scheme, compiled anew by every run of a benchmark. */
 export function compileTwin(scheme) {
-  if (!programs.has(scheme)) programs.set(scheme, compile(scheme))
-  return programs.get(scheme)
+  return compileOnce(`twin-${scheme}`, ['twin.c', calls[scheme]])
 }
 
-function compile(scheme) {
+/** A program that is made of one source of that name, likewise. */
+export function compilePeer(name) {
+  return compileOnce(name, [`${name}.c`])
+}
+
+function compileOnce(name, files) {
+  if (!programs.has(name)) programs.set(name, compile(name, files))
+  return programs.get(name)
+}
+
+function compile(name, files) {
   mkdirSync(products, { recursive: true })
-  const program = join(products, `twin-${scheme}`)
+  const program = join(products, name)
   const fresh = `${program}.${process.pid}`
-  const sources = ['twin.c', calls[scheme]].map((name) => join(peers, name))
+  const sources = files.map((file) => join(peers, file))
   const gcc = spawnSync(
     'gcc',
     ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', fresh, ...sources, '-lrt'],

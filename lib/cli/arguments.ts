@@ -6,7 +6,7 @@ import { CommandError, exitCodes } from './failure.js'
 export const codecNames = ['raw', 'text', 'json', 'msgpack', 'cbor'] as const
 
 /** What an address may look like, for the help of commands that take one. */
-export const addressHelp = `posix:/name, sysv:0x1234, sysv:id=5 or sysv:/path?proj=1`
+export const addressHelp = `posix:/name, sysv:0x1234, sysv:id=5, sysv:/path?proj=1 or fifo:/path`
 
 /** Reads an integer of a range. */
 export function integer(min: number, max: number): (text: string) => number {

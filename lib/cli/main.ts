@@ -41,6 +41,7 @@ Addresses:
   sysv:0x1234                 System V message queue, by key
   sysv:id=5                   by id
   sysv:/etc/app.conf?proj=1   by the file that its key is made of, ftok(3)
+  fifo:/run/app/jobs          FIFO that carries messages: send, recv, tail
 
 Examples:
   $ ipckit send posix:/jobs hello --create

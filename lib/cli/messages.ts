@@ -75,5 +75,6 @@ function hexOf(bytes: Buffer): string {
 }
 
 function labelText({ type, priority }: Omit<RawMessage, 'data'>): string {
-  return type === undefined ? `priority ${priority}` : `type ${type}`
+  if (type !== undefined) return `type ${type}`
+  return priority === undefined ? 'no label' : `priority ${priority}`
 }

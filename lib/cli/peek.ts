@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { addressHelp, messageCount, withExamples, withFormat } from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, exitCodes } from './failure.js'
+import { refuseToPeek } from './fifo.js'
 import { MessagePrinter } from './messages.js'
 import { openToPeek } from './queues.js'
 
@@ -34,6 +35,7 @@ those of most distributions are. POSIX queues cannot: the kernel has no call for
 
 async function run(address: string, options: Options): Promise<void> {
   const printer = new MessagePrinter(formatOf(options), options.json)
+  refuseToPeek(address)
   const queue = await openToPeek(address)
   try {
     for (let position = 0; position < options.count; position++) {

@@ -14,6 +14,7 @@ import {
 } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
 import { CommandError, complain, exitCodes } from './failure.js'
+import { isFifo, untilKept } from './fifo.js'
 import { messagesOf, sourceOf } from './input.js'
 import { printJson } from './output.js'
 import { isPosix } from './queues.js'
@@ -88,6 +89,7 @@ async function run(address: string, values: string[], options: Options): Promise
       await queue.put(message, putting)
       sent++
     }
+    if (isFifo(address)) await untilKept(queue, timeout)
   } catch (error) {
     if (sent > 0)
       complain(sent === 1 ? '1 message was sent before this:' : `${sent} messages were sent before this:`)
@@ -118,13 +120,15 @@ function wishesOf(address: string, options: Options): object {
   const { create = false, capacity, maxMessageBytes, maxBytes, mode } = options
   const [own, foreign] = isPosix(address)
     ? [{ capacity, maxMessageBytes, mode }, { maxBytes }]
-    : [
-        { maxBytes, mode },
-        { capacity, maxMessageBytes },
-      ]
+    : isFifo(address)
+      ? [{ maxBytes, maxMessageBytes, mode }, { capacity }]
+      : [
+          { maxBytes, mode },
+          { capacity, maxMessageBytes },
+        ]
   const given = (all: object) => Object.entries(all).filter(([, value]) => value !== undefined)
   if (given(foreign).length > 0) {
-    const other = isPosix(address) ? 'System V' : 'POSIX'
+    const other = isPosix(address) ? 'System V queues and FIFO' : 'POSIX'
     throw new CommandError(`Expected ${optionsIn(foreign)} for ${other} queues only`, exitCodes.usage)
   }
   const wishes = given(own)

@@ -4,6 +4,7 @@ import { raw } from '../index.js'
 import { addressHelp, integer, withExamples, withFormat, withSelection } from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, complain, exitCodes } from './failure.js'
+import { isFifo } from './fifo.js'
 import { followDepth, followMessages } from './follow.js'
 import { interruptible } from './interrupt.js'
 import { MessagePrinter } from './messages.js'
@@ -41,7 +42,7 @@ System V queues: prints each message that comes, and takes none (MSG_COPY). It l
 so a message that comes and is taken between two looks is not seen; neither is one that equals, in type and bytes,
 one that left since the last look.
 
-POSIX queues cannot be peeked into. Of those tail follows the depth: a line when the number of messages has changed
+POSIX queues and FIFOs cannot be peeked into. Of those tail follows the depth: a line when the number of messages has changed
 since the last look, and by how much. What comes and goes between two looks is not seen.
 
 --take prints every message of both kinds, but receives it: the queue's own receiver does not get it. The options
@@ -65,7 +66,7 @@ async function run(address: string, options: Options): Promise<void> {
   if (takes && depth) throw new CommandError('Expected --take or --depth, not both', exitCodes.usage)
   const printer = new MessagePrinter(formatOf(options), json)
   if (takes) return takeForEver(address, printer, options)
-  if (depth || isPosix(address)) return watchDepth(address, options)
+  if (depth || isPosix(address) || isFifo(address)) return watchDepth(address, options)
   return watchMessages(address, printer, options)
 }
 

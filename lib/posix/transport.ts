@@ -19,10 +19,10 @@ import type {
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
+import { watchRemoval } from '../wait/removal.js'
 import { anyMessage } from '../wait/selector.js'
 import { unlink } from './open.js'
 import { checkPriority } from './priority.js'
-import { watchRemoval } from './removal.js'
 
 /** Bits of an event: epoll(7). An error or a hang-up wakes both sides, and trying again tells more. */
 const mayReceive = 0x1 | 0x8 | 0x10
@@ -214,7 +214,10 @@ export class PosixTransport implements Transport {
 
   /** Watches first and looks then, so that a removal in between is not missed. */
   #watchRemoval(action: string): void {
-    this.#stopWatching ??= watchRemoval(this.#handle, this.#onRemoval)
+    this.#stopWatching ??= watchRemoval(
+      (token) => native.mqWatchRemoval(this.#handle, token),
+      this.#onRemoval,
+    )
     if (this.stat().unlinked) throw this.#error(-errnoOf.EIDRM, 'mq_unlink', action)
   }
 

@@ -5,11 +5,13 @@ import type { Scheme } from './queue-options.js'
 export type Address =
   | { scheme: 'posix'; name: string }
   | { scheme: 'sysv'; name: number | { path: string; project: number } | { id: number } | 'private' }
+  | { scheme: 'fifo'; name: string }
   | { scheme: 'memory'; name: string }
 
 const forms: Record<Scheme, string> = {
   posix: 'posix:/name',
   sysv: 'sysv:0x1234 (a key), sysv:id=5, sysv:/path?proj=1 or sysv:private',
+  fifo: 'fifo:/path',
   memory: 'memory:name',
 }
 
@@ -22,6 +24,10 @@ export function parseAddress(value: unknown): Address {
   switch (scheme) {
     case 'posix':
       if (rest.startsWith('/')) return { scheme, name: rest }
+      break
+    case 'fifo':
+      // The kernel would cut a path at its first NUL.
+      if (/^\/[^\0]*[^\0/]$/.test(rest) && Buffer.byteLength(rest) < 4096) return { scheme, name: rest }
       break
     case 'memory':
       if (rest !== '') return { scheme, name: rest }

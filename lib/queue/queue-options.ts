@@ -2,7 +2,7 @@
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 
 /** The schemes of addresses. */
-export type Scheme = 'posix' | 'sysv' | 'memory'
+export type Scheme = 'posix' | 'sysv' | 'fifo' | 'memory'
 
 /** The scheme of an address: of a literal one exactly, of any other string, any. */
 export type SchemeOf<A extends string> = string extends A
@@ -38,7 +38,11 @@ export type TypeSelector =
   | { /** Any type but this. */ except?: number | undefined; type?: undefined; maxType?: undefined }
 
 /** What `tryPut` takes beside the value. */
-export type TryPutOptions<S extends Scheme> = S extends 'sysv' ? TypeOrPriority : PriorityOption
+export type TryPutOptions<S extends Scheme> = S extends 'sysv'
+  ? TypeOrPriority
+  : S extends 'fifo'
+    ? Record<never, never>
+    : PriorityOption
 export type PutOptions<S extends Scheme> = TryPutOptions<S> & WaitOptions
 export type PutSyncOptions<S extends Scheme> = TryPutOptions<S> & SyncWaitOptions
 
@@ -55,4 +59,6 @@ export type Envelope<T, S extends Scheme = Scheme> = S extends 'sysv'
       /** On a queue that was opened with `priorities`. */
       readonly priority?: number
     }
-  : { readonly value: T; readonly priority: number }
+  : S extends 'fifo'
+    ? { readonly value: T }
+    : { readonly value: T; readonly priority: number }

@@ -117,6 +117,8 @@ export interface Transport {
   selector(options: GetSelector | undefined): Selector
   /** What a label says. */
   facts(label: number): MessageFacts
+  /** What is wrong with a message of this label, of which only a part arrived; such a one is not decoded. */
+  damage?(label: number): string | undefined
 
   /** The error of a message of so many bytes, more than {@link maxMessageBytes}. */
   tooLarge(length: number): IpcError

@@ -409,6 +409,14 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   #decode(box: Inbox, at: number): T {
     const offset = box.offset(at)
     const length = box.length(at)
+    const damage = this.#transport.damage?.(box.label(at))
+    if (damage !== undefined) {
+      throw new DecodeError(
+        `Cannot decode ${length} bytes from ${this.address}: ${damage}; the bytes are on the error`,
+        box.bytes.slice(offset, offset + length),
+        { resource: this.address },
+      )
+    }
     try {
       return this.#codec.decode(box.bytes, offset, length)
     } catch (cause) {

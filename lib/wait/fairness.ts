@@ -30,7 +30,8 @@ export function lookAtClock(): void {
   calls = lookEvery - 1
 }
 
-function mayGoOn(): boolean {
+/** Whether one more call may resolve at once; otherwise its caller lets the loop turn first. */
+export function mayGoOn(): boolean {
   if (++calls < lookEvery) return true
   calls = 0
   const now = performance.now()

@@ -8,8 +8,13 @@ import { highOf, joinLabel, lowOf } from './label.js'
 /** Writes a value from `offset` on: the number of bytes, or the negative of the bytes that are needed. */
 export type Write<V> = (value: V, target: Uint8Array, offset: number) => number
 
-/** Room in front of each message of a batch: msgsnd(2) wants the type there. */
+/** Room in front of each message of a batch: msgsnd(2) wants the type there, a FIFO the size. */
 const headerBytes = 8
+/** Room behind it, up to the next multiple of 8: a FIFO wants the end of a record there. */
+const endBytes = 4
+
+/** Where the next message of a batch may begin, behind one that ends here. */
+const behind = (end: number) => (end + endBytes + 7) & ~7
 
 const defaultBytes = 64 * 1024
 
@@ -39,7 +44,7 @@ export function encodeOne<V>(write: Write<V>, value: V, label: number): Outgoing
 
 /** The message in memory of its own, for as long as it must wait. */
 export function keep(message: Outgoing): OutgoingBatch {
-  const bytes = new Uint8Array(headerBytes + message.length)
+  const bytes = new Uint8Array(behind(headerBytes + message.length))
   bytes.set(message.bytes.subarray(0, message.length), headerBytes)
   const index = Int32Array.of(headerBytes, message.length, lowOf(message.label), highOf(message.label))
   return { bytes, index, count: 1 }
@@ -92,7 +97,8 @@ export class Batch implements OutgoingBatch {
     this.index[this.count * 4 + 2] = lowOf(label)
     this.index[this.count * 4 + 3] = highOf(label)
     this.count++
-    this.#end = (offset + length + 7) & ~7
+    this.#end = behind(offset + length)
+    this.#reserve(this.#end)
   }
 
   /** All of it is in the queue. */

@@ -12,7 +12,9 @@
 #include "node/open_memory.h"
 #include "node/wait.h"
 #include "sys/interrupt.h"
+#include "sys/pipe.h"
 #include "sys/posix_queue.h"
+#include "sys/record_fifo.h"
 #include "sys/sysv_queue.h"
 #include "sys/unix_socket.h"
 
@@ -60,6 +62,11 @@ struct environment {
   handle_table<sys::unix_socket> unix_sockets;
   handle_table<sys::unix_listener> unix_listeners;
   handle_table<open_memory> memories;
+  handle_table<sys::pipe_end> pipe_ends;
+  handle_table<sys::record_fifo> fifo_queues;
+  /// Through which FIFO queues are looked at, and what was seen last.
+  sys::peephole peephole;
+  std::vector<sys::record> records;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.

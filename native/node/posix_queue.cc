@@ -8,6 +8,7 @@
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/removal.h"
 #include "node/throw.h"
 
 namespace ipckit::node {
@@ -173,15 +174,7 @@ napi_value mq_watch_removal(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  if (!self.removals) {
-    self.removals = sys::fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (!self.removals) return to_js(env, -errno);
-  }
-  const int watch = queue->watch_removal(self.removals.get());
-  if (watch < 0) return to_js(env, watch);
-  const sys::outcome<sys::nothing> armed =
-      self.waits.polls.arm(given.integer(1), self.removals.get(), EPOLLIN);
-  return to_js(env, armed.ok() ? watch : -armed.why().error);
+  return to_js(env, watch_removal(self, *queue, given.integer(1)));
 }
 
 /// mqUnwatchRemoval(watch)

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <mqueue.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
@@ -12,6 +11,8 @@
 #include <sys/syscall.h>
 
 #include <string>
+
+#include "sys/ready.h"
 
 namespace ipckit::sys {
 
@@ -86,12 +87,7 @@ ssize_t posix_queue::receive(void* buffer, size_t size, unsigned* priority) {
   }
 }
 
-int posix_queue::wait(short events, const deadline& until) {
-  pollfd polled{descriptor(), events, 0};
-  const timespec left = until.remaining_timespec();
-  const int ready = ::ppoll(&polled, 1, &left, nullptr);
-  return ready < 0 ? -errno : ready;
-}
+int posix_queue::wait(short events, const deadline& until) { return wait_for(descriptor(), events, until); }
 
 outcome<posix_queue_status> posix_queue::status() const {
   mq_attr attributes{};

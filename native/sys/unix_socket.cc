@@ -1,13 +1,14 @@
 #include "sys/unix_socket.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "sys/ready.h"
 
 namespace ipckit::sys {
 
@@ -233,12 +234,7 @@ ssize_t unix_socket::receive_descriptors(char* bytes, size_t size, std::span<int
   return received->count == 0 ? -EMFILE : length;
 }
 
-int unix_socket::wait(short events, const deadline& until) {
-  pollfd polled{descriptor(), events, 0};
-  const timespec left = until.remaining_timespec();
-  const int ready = ::ppoll(&polled, 1, &left, nullptr);
-  return ready < 0 ? -errno : ready;
-}
+int unix_socket::wait(short events, const deadline& until) { return wait_for(descriptor(), events, until); }
 
 outcome<nothing> unix_socket::shut(int how) const {
   if (::shutdown(descriptor(), how) != 0) return last_failure("shutdown");

@@ -9,6 +9,7 @@ const largeBytes = 2000
 
 /** Options of a queue with room for some large messages. */
 function large({ name }: Subject): object {
+  if (name === 'fifo:') return { maxBytes: 8192 }
   return name.startsWith('sysv:')
     ? { maxBytes: 3 * largeBytes + 500 }
     : { capacity: 4, maxMessageBytes: largeBytes }
@@ -132,9 +133,9 @@ export function batches(subject: Subject): void {
   test('putMany of large bytes that meets a wait which ends at once says how many are in the queue', async () => {
     const queue = await bench.create(raw(), { ...subject.sized(3), ...large(subject) })
     const values = Array.from({ length: 9 }, (_, at) => Buffer.alloc(largeBytes, at))
+    const other = await bench.open(queue.address, raw())
     const put = queue.putMany(values)
     await queue.close()
-    const other = await bench.open(queue.address, raw())
     expect(drain(other)).toEqual(values.slice(0, await put))
   })
 

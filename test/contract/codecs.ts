@@ -28,7 +28,7 @@ export function codecs(subject: Subject): void {
 
   test('a message that cannot be decoded has left the queue, and its bytes and facts are on the error', async () => {
     const { queue, bytes } = await pair()
-    const label = subject.labelled[0] as (typeof subject.labelled)[number]
+    const label = subject.labelled[0] ?? { put: {}, facts: {} }
     const { type, priority } = label.facts as { type?: number; priority?: number }
     const facts = { ...(type !== undefined && { type }), ...(priority !== undefined && { priority }) }
     const attempts = [

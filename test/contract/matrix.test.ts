@@ -4,9 +4,9 @@
  */
 import { once } from 'node:events'
 import { Queue, text } from 'ipckit'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { isPending, until } from '../helpers/waiting.ts'
-import { type AnyQueue, fill, type Subject, subjects, unit, Workbench } from './subject.ts'
+import { type AnyQueue, fill, measureBy, type Subject, subjects, unit, Workbench } from './subject.ts'
 
 type Handle = AnyQueue<string>
 
@@ -61,7 +61,7 @@ const methods = {
   close: (queue) => queue.close().then(done),
   asyncDispose: (queue) => queue[Symbol.asyncDispose]().then(done),
   'reading its properties': (queue) => {
-    expect(queue.address).toMatch(/^(posix|sysv|memory):/)
+    expect(queue.address).toMatch(/^(posix|sysv|fifo|memory):/)
     expect(queue.capabilities).toMatchObject({ priorities: expect.any(Boolean), types: expect.any(Boolean) })
     expect(queue.maxMessageBytes).toBeGreaterThan(0)
     return typeof queue.closed === 'boolean' ? 'done' : 'no'
@@ -209,7 +209,7 @@ const states: Record<string, State> = {
     expected: removed,
     but(subject) {
       if (subject.name === 'posix:') return { peek: 'ERR_IPC_UNSUPPORTED', stat: 'done', unlink: 'ENOENT' }
-      return subject.name === 'memory:' ? { stat: 'done' } : {}
+      return ['memory:', 'fifo:'].includes(subject.name) ? { stat: 'done' } : {}
     },
   },
   'removed by another handle while a value was in it': {
@@ -220,8 +220,11 @@ const states: Record<string, State> = {
     expected: removed,
     but(subject) {
       if (subject.name === 'memory:') return { stat: 'done' }
-      if (subject.name !== 'posix:') return {}
       // What is in it can still be taken.
+      if (subject.name === 'fifo:') {
+        return { ...gets('value'), tryGet: 'value', peek: 'value', stat: 'done' }
+      }
+      if (subject.name !== 'posix:') return {}
       return {
         ...gets('value'),
         tryGet: 'value',
@@ -263,6 +266,7 @@ async function hearOfRemoval(
 
 for (const subject of subjects) {
   describe(`a queue over ${subject.name}`, () => {
+    beforeAll(() => measureBy(subject))
     const bench = new Workbench(subject)
     for (const [state, { enter, expected, but }] of Object.entries(states)) {
       const outcomes: Outcomes = { ...expected, ...but?.(subject) }

@@ -5,7 +5,7 @@
 import { randomInt } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { Dice, Model, type Stored, type Wish } from './model.ts'
+import { Dice, type Limit, Model, type Stored, type Wish } from './model.ts'
 import { type AnyQueue, drain, largest, room, type Subject, subjects, Workbench } from './subject.ts'
 
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
@@ -21,6 +21,7 @@ class Comparison {
   readonly #handles: Handle[]
   readonly #model: Model
   readonly #typed: boolean
+  readonly #labelled: boolean
   #count = 0
 
   constructor(dice: Dice, bench: Workbench, handles: Handle[]) {
@@ -29,8 +30,8 @@ class Comparison {
     this.#handles = handles
     const { types: typed, priorities: byPriority } = (handles[0] as Handle).capabilities
     this.#typed = typed
-    const inMessages = 'capacity' in bench.subject.sized(room)
-    this.#model = new Model(byPriority, inMessages ? { messages: room } : { bytes: largest })
+    this.#labelled = typed || byPriority
+    this.#model = new Model(byPriority, limitOf(bench.subject))
   }
 
   /** One operation, chosen by the dice, on the queue and on the model: what it was. */
@@ -58,7 +59,16 @@ class Comparison {
     // System V hands a message of 0 bytes to a wait that has ended and does not know it yet, and puts it back then,
     // behind others; test/sysv/empty-messages.test.ts tells more.
     const least = this.#bench.subject.name.startsWith('sysv:') ? 1 : 0
-    const size = this.#dice.pick([least, 1, 5, 16, 16, 16, 30, largest])
+    const size = this.#dice.pick([
+      least,
+      1,
+      5,
+      16,
+      16,
+      16,
+      30,
+      this.#bench.subject.grain === undefined ? largest : 4096,
+    ])
     return {
       value: text.padStart(size, '.').slice(0, size),
       label: this.#dice.pick(this.#typed ? types : priorities),
@@ -66,6 +76,7 @@ class Comparison {
   }
 
   #options(label: number): object {
+    if (!this.#labelled) return {}
     return this.#typed ? { type: label } : { priority: label }
   }
 
@@ -142,7 +153,7 @@ class Comparison {
   }
 
   async #refused(handle: Handle): Promise<void> {
-    const tooLarge = 'x'.repeat(largest + 1)
+    const tooLarge = 'x'.repeat(handle.maxMessageBytes + 1)
     await expect(handle.put(tooLarge)).rejects.toMatchObject({ code: 'EMSGSIZE' })
     await expect(handle.put('\ud800')).rejects.toMatchObject({ code: 'ERR_IPC_ENCODE' })
     await expect(handle.putMany(['', tooLarge])).rejects.toMatchObject({ code: 'EMSGSIZE' })
@@ -155,6 +166,16 @@ class Comparison {
     await handle.close()
     this.#handles[at] = await this.#bench.open(handle.address)
   }
+}
+
+/** Which pages of a pipe are full is more than the model knows: there the queue is larger than what is put. */
+function sizesOf(subject: Subject): object {
+  return subject.grain === undefined ? subject.sized(room) : { maxBytes: 2 ** 20 }
+}
+
+function limitOf(subject: Subject): Limit {
+  if (subject.grain !== undefined) return { messages: Number.POSITIVE_INFINITY }
+  return 'capacity' in subject.sized(room) ? { messages: room } : { bytes: largest }
 }
 
 /** What was asked of one handle, in the order in which it was asked. */
@@ -280,7 +301,7 @@ function properties(subject: Subject): void {
     'agrees with its model after every operation (seed %i)',
     async (runSeed) => {
       const dice = new Dice(runSeed)
-      const queue = await bench.create()
+      const queue = await bench.create(undefined, sizesOf(subject))
       const handles = [queue, await bench.open(queue.address), await bench.open(queue.address)]
       const comparison = new Comparison(dice, bench, handles)
       const history: string[] = []

@@ -1,11 +1,12 @@
 /** What the contract is stated about: a transport, and queues on it that are removed after each test. */
 
+import { tmpdir } from 'node:os'
 import type { Codec } from 'ipckit'
 import { Queue, raw, text } from 'ipckit'
 import { afterEach } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
 
-export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'memory', I>
+export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'fifo' | 'memory', I>
 
 /** How a transport is named and made; all else it must do alike. */
 export interface Subject {
@@ -18,16 +19,26 @@ export interface Subject {
   readonly always?: object
   /** What `receive` tells of a message that was put without options. */
   readonly plainFacts: object
+  /** Bytes of a {@link unit}, and of the largest message, where the kernel has a grain of its own. */
+  readonly grain?: { unitBytes: number; largest: number; maxBytes: number }
+  /** Messages are gone with the last handle. */
+  readonly forgets?: boolean
   /** Options of `put` that say something of the message, and what `receive` tells then. */
   readonly labelled: readonly { put: object; facts: object }[]
 }
 
-/** Every message of {@link unit} has so many bytes. */
-export const unitBytes = 16
-/** So many of them fill the queue that {@link Workbench.create} makes. */
+/** So many units fill the queue that {@link Workbench.create} makes. */
 export const room = 4
+/** Every message of {@link unit} has so many bytes. */
+export let unitBytes = 16
 /** The largest message of that queue. */
-export const largest = room * unitBytes
+export let largest = room * unitBytes
+
+/** From now on units are those of this subject: called where its tests are named, and again before they run. */
+export function measureBy({ grain }: Subject): void {
+  unitBytes = grain?.unitBytes ?? 16
+  largest = grain?.largest ?? room * unitBytes
+}
 
 /** A text of {@link unitBytes} bytes that tells its number. */
 export function unit(number: number): string {
@@ -68,6 +79,16 @@ export const subjects: readonly Subject[] = [
       { put: { priority: 7 }, facts: { type: 32_761, priority: 7 } },
       { put: { priority: 32_767 }, facts: { type: 1, priority: 32_767 } },
     ],
+  },
+  {
+    name: 'fifo:',
+    newAddress: () => `fifo:${tmpdir()}${newName()}`,
+    // A record is its message and 12 bytes, up to a multiple of 8; a page holds one of these.
+    sized: (fits) => ({ maxBytes: fits * 4096 }),
+    grain: { unitBytes: 4084, largest: room * 4096 - 12, maxBytes: room * 4096 },
+    forgets: true,
+    plainFacts: {},
+    labelled: [],
   },
   {
     name: 'memory:',

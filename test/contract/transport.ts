@@ -2,7 +2,7 @@
  * What every transport must do, as tests: the contract of `lib/queue/transport.ts`, seen through the queue that
  * stands on it. `queue.test.ts` runs it for each transport.
  */
-import { describe } from 'vitest'
+import { beforeAll, describe } from 'vitest'
 import { batches } from './batches.ts'
 import { codecs } from './codecs.ts'
 import { endings } from './endings.ts'
@@ -10,11 +10,13 @@ import { iteration } from './iteration.ts'
 import { messages } from './messages.ts'
 import { opening } from './opening.ts'
 import { reentrancy } from './reentrancy.ts'
-import type { Subject } from './subject.ts'
+import { measureBy, type Subject } from './subject.ts'
 import { waits } from './waits.ts'
 
 export function transportContract(subject: Subject): void {
   describe(`a queue over ${subject.name}`, () => {
+    measureBy(subject)
+    beforeAll(() => measureBy(subject))
     describe('messages', () => messages(subject))
     describe('opening', () => opening(subject))
     describe('waiting', () => waits(subject))

@@ -36,6 +36,14 @@ const alone = {
     ]),
     uses: ['posix:/calls', 'sysv:0xca11'],
   },
+  'pipe-to-child.mjs': { says: ['apple', 'pear', 'plum'], uses: [] },
+  'fifo.mjs': {
+    says: [
+      "[ { id: 1, what: 'sweep' }, { id: 2, what: 'mop' } ]",
+      ...['first', 'second'].flatMap((word) => [word, 'that writer has left']),
+    ],
+    uses: ['fifo:/tmp/ipckit-example-jobs', 'fifo:/tmp/ipckit-example-lines'],
+  },
   'checked.mjs': {
     says: [
       "{ item: 'chair', pieces: 4 }",

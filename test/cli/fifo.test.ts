@@ -1,0 +1,71 @@
+/** The command with FIFOs, whose messages last as long as somebody has them open. */
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { Queue, text } from 'ipckit'
+import { expect, onTestFinished, test } from 'vitest'
+import { newName } from '../helpers/names.ts'
+import { until } from '../helpers/waiting.ts'
+import { ipckit, start } from './command.ts'
+
+async function make() {
+  const queue = await Queue.create(`fifo:${tmpdir()}${newName()}`, { codec: text() })
+  onTestFinished(async () => {
+    await queue.unlink().catch(() => {})
+    await queue.close()
+  })
+  return queue
+}
+
+test('send and recv carry messages through a FIFO that somebody has open', async () => {
+  const queue = await make()
+  expect(await ipckit(['send', queue.address, 'one', 'two'])).toMatchObject({ code: 0, stderr: '' })
+  expect(queue.stat().depth).toBe(2)
+  expect(await ipckit(['recv', queue.address, '-n', '2'])).toMatchObject({ code: 0, stdout: 'one\ntwo\n' })
+})
+
+test('send waits until a receiver has the messages, which would go with it', async () => {
+  const queue = await make()
+  await queue.close()
+  const sender = start(['send', queue.address, 'kept'])
+  const received = await ipckit(['recv', queue.address])
+  expect(received).toMatchObject({ code: 0, stdout: 'kept\n' })
+  expect(await sender.ended).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('send says that nobody came in time', async () => {
+  const queue = await make()
+  await queue.close()
+  const outcome = await ipckit(['send', queue.address, 'lost', '--timeout', '50'])
+  expect(outcome).toMatchObject({ code: 3, stderr: expect.stringContaining('start a receiver first') })
+})
+
+test('send makes a FIFO of the size and mode that it is told, and refuses what a FIFO has not', async () => {
+  const address = `fifo:${tmpdir()}${newName()}`
+  const path = address.slice('fifo:'.length)
+  const receiver = until(() => existsSync(path)).then(() => ipckit(['recv', address]))
+  const sent = await ipckit(['send', address, 'x', '--create', '--max-bytes', '131072', '--mode', '640'])
+  expect(sent).toMatchObject({ code: 0 })
+  expect(await receiver).toMatchObject({ code: 0, stdout: 'x\n' })
+  const queue = await Queue.open(address, { codec: text() })
+  expect(queue.stat().mode).toBe(0o640)
+  await queue.unlink()
+  await queue.close()
+  expect(await ipckit(['send', address, 'x', '--create', '--capacity', '5'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--capacity'),
+  })
+})
+
+test('peek is refused, and tail follows the depth', async () => {
+  const queue = await make()
+  expect(await ipckit(['peek', queue.address])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('use recv'),
+  })
+  const tail = start(['tail', queue.address, '--interval', '5', '--json'])
+  await tail.says(/depth/)
+  await queue.put('x')
+  await tail.says(/"depth":1/)
+  await queue.unlink()
+  expect(await tail.ended).toMatchObject({ signal: null })
+})
