@@ -9,13 +9,17 @@
       'sources': [
         'native/addon.cc',
         'native/node/posix_queue.cc',
+        'native/node/posix_semaphore.cc',
         'native/node/sysv_queue.cc',
+        'native/node/sysv_semaphore.cc',
         'native/node/wait.cc',
         'native/sys/blocking_calls.cc',
         'native/sys/interrupt.cc',
         'native/sys/posix_queue.cc',
+        'native/sys/posix_semaphore.cc',
         'native/sys/readiness.cc',
         'native/sys/sysv_queue.cc',
+        'native/sys/sysv_semaphore.cc',
       ],
       'include_dirs': [
         'native',

@@ -11,6 +11,8 @@ export type IpckitErrorCode =
   | 'ERR_IPC_ENCODE'
   | 'ERR_IPC_RECYCLED'
   | 'ERR_IPC_TIMEOUT'
+  | 'ERR_IPC_UNINITIALIZED'
+  | 'ERR_IPC_UNSAFE'
   | 'ERR_IPC_UNSUPPORTED'
 
 /** What `code` of an {@link IpcError} may be: ours, or any errno of the system. */

@@ -94,6 +94,8 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, *self, "cancelCall", cancel_call);
   define_posix_queue(env, exports, *self);
   define_sysv_queue(env, exports, *self);
+  define_posix_semaphore(env, exports, *self);
+  define_sysv_semaphore(env, exports, *self);
   napi_add_env_cleanup_hook(env, end_environment, self);
   return exports;
 }

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+
+export type { Permit } from '../wait/permit.js'
 export { limits, type PosixQueueLimits } from './limits.js'
 export { list, type PosixQueueEntry } from './list.js'
 export {
@@ -16,4 +18,8 @@ export {
 } from './message-queue.js'
 export { type Access, type CreateOptions, type OpenOptions, unlink } from './open.js'
 export { maxPriority } from './priority.js'
+export { maxSemaphoreValue, Semaphore } from './semaphore.js'
+export type { PosixSemaphoreStat } from './semaphore-gate.js'
+export type { PosixSemaphoreEntry } from './semaphore-list.js'
+export type { CreateSemaphoreOptions, OpenSemaphoreOptions } from './semaphore-open.js'
 export type { PosixQueueStat } from './transport.js'

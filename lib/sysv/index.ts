@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+
+export type { Permit } from '../wait/permit.js'
 export { formatKey, ftok } from './key.js'
 export { limits, type SysvQueueLimits, type SysvQueueUsage, usage } from './limits.js'
 export { list, type SysvQueueEntry } from './list.js'
@@ -22,4 +24,18 @@ export {
 } from './message-queue.js'
 export type { CreateOptions, QueueName } from './open.js'
 export { maxType } from './selection.js'
+export type { SemaphoreSetStat } from './semaphore-gate.js'
+export type { SemaphoreLimits, SemaphoreUsage } from './semaphore-limits.js'
+export type { SemaphoreSetEntry } from './semaphore-list.js'
+export type { CreateSetOptions, OpenSetOptions, SemaphoreSetName } from './semaphore-open.js'
+export type { SemaphoreOperation } from './semaphore-operation.js'
+export {
+  type AcquireOptions,
+  type AcquireSyncOptions,
+  type PermitOptions,
+  type ReleaseOptions,
+  SemaphoreSet,
+  type SemaphoreWaiters,
+  type SetChanges,
+} from './semaphore-set.js'
 export type { SysvQueueStat } from './transport.js'

@@ -2,22 +2,14 @@
  * Finding and making System V message queues: msgget(2).
  */
 import { native } from '../binding.js'
-import {
-  ExistsError,
-  errnoOf,
-  type IpcError,
-  NotFoundError,
-  RemovedError,
-  type SystemFailure,
-  systemError,
-} from '../errors.js'
-import { checkInteger, checkKeys, checkMode, checkObject, checkString, wrongType } from '../options.js'
-import { checkKey, formatKey, ftok, privateKey } from './key.js'
+import { errnoOf, RemovedError } from '../errors.js'
+import { checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
+import { find, type How, type ObjectKind, type ObjectName, type Opened } from './find.js'
 import { limits } from './limits.js'
 import { SysvTransport } from './transport.js'
 
 /** How a queue is named: by key, by a file of which a key is made (ftok(3)), by id, or not at all. */
-export type QueueName = number | { path: string; project: number } | { id: number } | 'private'
+export type QueueName = ObjectName
 
 /** Options of making a System V message queue. What the kernel granted is in `stat()`. */
 export interface CreateOptions {
@@ -30,16 +22,7 @@ export interface CreateOptions {
   maxBytes?: number
 }
 
-export type How = 'open' | 'create' | 'openOrCreate'
-
-const ipcCreate = 0o1000
-const ipcExclusive = 0o2000
-
-interface Opened {
-  readonly handle: number
-  readonly address: string
-  readonly created: boolean
-}
+export type { How }
 
 /** Opens a queue. One that was made for this call and cannot be made as asked is removed again. */
 export function openTransport(
@@ -54,7 +37,7 @@ export function openTransport(
   const mode = options.mode === undefined ? 0o600 : checkMode(options.mode)
   for (;;) {
     try {
-      return equip(find(name, how, mode), options, priorities)
+      return equip(find(queues, name, how, mode), options, priorities)
     } catch (error) {
       // It was removed as soon as it was found.
       if (how !== 'openOrCreate' || !(error instanceof RemovedError)) throw error
@@ -80,89 +63,13 @@ function equip(
   return transport
 }
 
-function find(name: QueueName, how: How, mode: number): Opened {
-  if (typeof name === 'object' && name !== null && 'id' in name) return byId(name.id, how)
-  if (name === 'private') return anonymous(how, mode)
-  return byKey(typeof name === 'number' ? checkKey(name) : fileKey(name), how, mode)
-}
-
-function fileKey(name: { path: string; project: number }): number {
-  if (typeof name !== 'object' || name === null) {
-    throw wrongType('name', "a key, { path, project }, { id } or 'private'", name)
-  }
-  return checkKey(ftok(checkString('path', name.path), name.project))
-}
-
-function byId(id: number, how: How): Opened {
-  checkInteger('id', id, 0, 2 ** 31 - 1)
-  if (how !== 'open')
-    throw wrongType('name', 'a key, a path or `private`: ids are given by the kernel', { id })
-  return { handle: attach(id, `sysv:id=${id}`), address: `sysv:id=${id}`, created: false }
-}
-
-function anonymous(how: How, mode: number): Opened {
-  if (how === 'open')
-    throw wrongType('name', 'the key or id of a queue: a private one can only be made', 'private')
-  const id = get(privateKey, ipcCreate | mode, 'sysv:private', 'create')
-  return { handle: attach(id, `sysv:id=${id}`), address: `sysv:id=${id}`, created: true }
-}
-
-function byKey(key: number, how: How, mode: number): Opened {
-  const address = `sysv:${formatKey(key)}`
-  const open = (): Opened => ({ handle: attach(getUsable(key, address), address), address, created: false })
-  const create = (): Opened => {
-    const id = get(key, ipcCreate | ipcExclusive | mode, address, 'create')
-    return { handle: attach(id, address), address, created: true }
-  }
-  if (how === 'open') return open()
-  if (how === 'create') return create()
-  // Opening and creating take turns, so that we know who made it; a queue that is removed in between costs
-  // a turn.
-  for (;;) {
-    try {
-      return open()
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return create()
-    } catch (error) {
-      if (!(error instanceof ExistsError) && !(error instanceof NotFoundError)) throw error
-    }
-  }
-}
-
-/** msgget(2) checks the permissions that it is asked for: to receive, or at least to send. */
-function getUsable(key: number, address: string): number {
-  try {
-    return get(key, 0o400, address, 'open')
-  } catch (error) {
-    if ((error as IpcError).code !== 'EACCES') throw error
-  }
-  return get(key, 0o200, address, 'open')
-}
-
-function get(key: number, flags: number, address: string, action: string): number {
-  try {
-    return native.msgGet(key, flags)
-  } catch (error) {
-    throw failure(error as SystemFailure, address, action)
-  }
-}
-
-function attach(id: number, address: string): number {
-  try {
-    return native.msgAttach(id)
-  } catch (error) {
-    const why = error as SystemFailure
-    // There is no such id: the kernel says EINVAL, or EIDRM when its slot is in use again.
-    const gone = why.errno === -errnoOf.EINVAL || why.errno === -errnoOf.EIDRM
-    throw failure(gone ? { ...why, syscall: why.syscall, errno: -errnoOf.ENOENT } : why, address, 'open')
-  }
-}
-
-function failure({ errno, syscall }: SystemFailure, address: string, action: string): Error {
-  return systemError({ errno, syscall, action, resource: address, advice: advise(errno) })
+const queues: ObjectKind = {
+  noun: 'queue',
+  // To receive, or at least to send.
+  accesses: [0o400, 0o200],
+  get: (key, flags) => native.msgGet(key, flags),
+  attach: (id) => native.msgAttach(id),
+  advise,
 }
 
 function advise(errno: number): string | undefined {

@@ -7,5 +7,7 @@ namespace ipckit::node {
 
 void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_queue(Napi::Env env, Napi::Object exports, environment& self);
+void define_posix_semaphore(Napi::Env env, Napi::Object exports, environment& self);
+void define_sysv_semaphore(Napi::Env env, Napi::Object exports, environment& self);
 
 }  // namespace ipckit::node

@@ -12,7 +12,9 @@
 #include "node/wait.h"
 #include "sys/interrupt.h"
 #include "sys/posix_queue.h"
+#include "sys/posix_semaphore.h"
 #include "sys/sysv_queue.h"
+#include "sys/sysv_semaphore.h"
 
 namespace ipckit::node {
 
@@ -55,6 +57,8 @@ struct environment {
   inbox_memory inbox;
   handle_table<sys::posix_queue> posix_queues;
   handle_table<sys::sysv_queue> sysv_queues;
+  handle_table<sys::posix_semaphore> posix_semaphores;
+  handle_table<sys::sysv_semaphore_set> sysv_semaphore_sets;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.
