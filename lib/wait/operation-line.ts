@@ -144,9 +144,14 @@ export class OperationLine<O extends Operation> {
     for (const pending of [...this.#pending()]) this.#onEnd(pending, closedError(this.#gate.address))
     this.#tidy()
     if (this.#groups.size > 0) {
-      await new Promise<void>((resolve) => {
+      const quiet = new Promise<void>((resolve) => {
         this.#whenQuiet = resolve
       })
+      // Whoever awaits the end must live to see it: a thread answers in a moment.
+      this.#hold()
+      await quiet
+      this.#whenQuiet = undefined
+      this.#hold()
     }
     this.#gate.release()
   }
@@ -314,7 +319,7 @@ export class OperationLine<O extends Operation> {
   }
 
   #hold(): void {
-    const wanted = this.#keepsAlive && this.#waiters > 0
+    const wanted = (this.#keepsAlive && this.#waiters > 0) || this.#whenQuiet !== undefined
     if (wanted === this.#holding) return
     this.#holding = wanted
     if (wanted) hold()

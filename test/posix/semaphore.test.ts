@@ -254,7 +254,10 @@ describe('waiting', () => {
     }
     expect(taken + semaphore.value).toBe(posted)
     expect(taken).toBeGreaterThan(0)
-    expect(await settledCounts()).toEqual(before)
+    const after = await settledCounts()
+    expect(after.threads).toBe(before.threads)
+    // Pipes of agents of other tests may have gone meanwhile.
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
     expect(waitersOf(nameOf(semaphore))).toBe(0)
   })
 
@@ -352,6 +355,12 @@ describe('the ends of processes and threads', () => {
     expect(waitersOf(nameOf(semaphore))).toBe(0)
   })
 
+  test('a process lives to see the end of close(), though it has nothing else to do', async (here) => {
+    const semaphore = semaphores.create({ value: 0 })
+    const program = new Program(here, 'semaphore.mjs', { name: nameOf(semaphore), end: 'closed' })
+    expect(await program.ended).toMatchObject({ code: 0, rest: ['waiting', 'ERR_IPC_TIMEOUT', 'closed'] })
+  })
+
   test.each(['acquire', 'acquireSync'])('a worker that waits in %s is terminated, ten times', async (way) => {
     const semaphore = semaphores.create({ value: 0 })
     const before = await settledCounts()
@@ -367,7 +376,10 @@ describe('the ends of processes and threads', () => {
     }
     semaphore.release()
     expect(semaphore.value).toBe(1)
-    expect(await settledCounts()).toEqual(before)
+    const after = await settledCounts()
+    expect(after.threads).toBe(before.threads)
+    // Pipes of agents of other tests may have gone meanwhile.
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
   })
 
   test('a permit stays taken when its holder is killed', async () => {

@@ -337,7 +337,10 @@ describe('waiting', () => {
     await until(() => set.waiters().forMore === 0)
     await until(() => taken + set.value() === posted)
     expect(taken).toBeGreaterThan(0)
-    expect(await settledCounts()).toEqual(before)
+    const after = await settledCounts()
+    expect(after.threads).toBe(before.threads)
+    // Pipes of agents of other tests may have gone meanwhile.
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
   })
 
   test('an operation that gives, and was done while it was aborted, resolves', async () => {
@@ -440,7 +443,10 @@ describe('the ends of threads', () => {
       await worker.terminate()
       expect(set.waiters().forMore).toBe(0)
     }
-    expect(await settledCounts()).toEqual(before)
+    const after = await settledCounts()
+    expect(after.threads).toBe(before.threads)
+    // Pipes of agents of other tests may have gone meanwhile.
+    expect(after.descriptors).toBeLessThanOrEqual(before.descriptors)
     set.release()
     expect(set.value()).toBe(1)
   })
