@@ -1,11 +1,12 @@
 // sem-peer: waits for semaphores and posts them, POSIX ones (sem_overview(7)) and those of a System V set
-// (semop(2)). With --counter it is also what a semaphore is for: several of them add to a number in a file, which
-// goes wrong without the semaphore.
+// (semop(2)). With --counter it is also what a semaphore is for: several of them add to a number in a file,
+// which goes wrong without the semaphore.
 //
 //   sem-peer wait|post (--name /x | --key 0x1234) [--index N] [--count N]
 //   sem-peer count (--name /x | --key 0x1234 | --unlocked) --file PATH --times N
 //
-// Prints "waiting" before its first wait and "done" in the end. System V operations use SEM_UNDO where they take.
+// Prints "waiting" before its first wait and "done" in the end. System V operations use SEM_UNDO where they
+// take.
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

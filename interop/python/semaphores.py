@@ -77,7 +77,9 @@ class SemaphoreSet:
 
     def __init__(self, key, index=0):
         # Keys above 0x7fffffff are negative numbers to C.
-        self._set = _check(_library.semget, ctypes.c_int(key if key < 2**31 else key - 2**32), 0, 0o600)
+        self._set = _check(
+            _library.semget, ctypes.c_int(key if key < 2**31 else key - 2**32), 0, 0o600
+        )
         self._index = index
 
     def operate(self, *operations):
