@@ -10,6 +10,7 @@ const benchmarks = {
   'ping-pong': 'round trip between two waiting processes, against C',
   'many-to-one': 'messages per second, four producers and one consumer, against C',
   codec: 'struct messages against json, through the codec alone',
+  semaphore: 'taking and giving a free semaphore, against C',
   idle: 'what 100 queues with 1,000 pending gets cost',
   import: "what import 'ipckit' costs",
 }

@@ -14,18 +14,24 @@ const programs = new Map()
 
 /** The program that is the twin of a scheme, compiled anew by every run of a benchmark. */
 export function compileTwin(scheme) {
-  if (!programs.has(scheme)) programs.set(scheme, compile(scheme))
+  if (!programs.has(scheme)) programs.set(scheme, compile(`twin-${scheme}`, ['twin.c', calls[scheme]]))
   return programs.get(scheme)
 }
 
-function compile(scheme) {
+/** A twin that is one file. */
+export function compileProgram(file) {
+  if (!programs.has(file)) programs.set(file, compile(`twin-${file.replace(/\.c$/, '')}`, [file]))
+  return programs.get(file)
+}
+
+function compile(name, files) {
   mkdirSync(products, { recursive: true })
-  const program = join(products, `twin-${scheme}`)
+  const program = join(products, name)
   const fresh = `${program}.${process.pid}`
-  const sources = ['twin.c', calls[scheme]].map((name) => join(peers, name))
+  const sources = files.map((file) => join(peers, file))
   const gcc = spawnSync(
     'gcc',
-    ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', fresh, ...sources, '-lrt'],
+    ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror', '-o', fresh, ...sources, '-lrt', '-pthread'],
     {
       encoding: 'utf8',
     },
