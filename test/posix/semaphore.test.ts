@@ -76,6 +76,21 @@ describe('sem_wait and sem_trywait', () => {
     expect(semaphore.value).toBe(0)
   })
 
+  test('signals that nobody meant for it do not end a blocking wait', async () => {
+    const semaphore = semaphores.create({ value: 0 })
+    const { agent, theirs } = await startAgent(semaphore)
+    await agent.call('signals', 'handle', 'SIGUSR2')
+    const waiting = agent.call(theirs, 'acquireSync', { timeoutMs: 20_000 })
+    await until(() => waitersOf(nameOf(semaphore)) === 1)
+    for (let round = 0; round < 500; round++) {
+      agent.kill('SIGUSR2')
+      if (round % 20 === 0) await sleep(1)
+    }
+    semaphore.release()
+    await waiting
+    expect(semaphore.value).toBe(0)
+  })
+
   test('sem_trywait/5-1, 11-1, 12-1: takes what is there, and says undefined when nothing is', () => {
     const semaphore = semaphores.create({ value: 1 })
     expect(semaphore.tryAcquire()?.released).toBe(false)
