@@ -15,6 +15,8 @@ export interface Native {
   /** Lets another thread have this CPU, if one wants it. */
   yieldProcessor(): void
   cancelCall(token: number): void
+  /** What the call of this token did is ours now; what nobody hears of is taken back when the thread ends. */
+  heardCall(token: number): void
 
   mqOpen(name: string, oflag: number, mode: number, capacity: number, messageBytes: number): number
   mqClose(handle: number, token: number): void

@@ -73,7 +73,6 @@ size_t wait_engine::lay() {
   const size_t count = std::min(room_, taken_.size() - laid_);
   for (size_t index = 0; index < count; index++) {
     const sys::event& event = taken_[laid_ + index];
-    calls.delivered(event.token);
     int32_t* entry = events_ + index * 4;
     entry[0] = event.token;
     entry[1] = event.result;

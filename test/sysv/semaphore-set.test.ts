@@ -450,4 +450,21 @@ describe('the ends of threads', () => {
     set.release()
     expect(set.value()).toBe(1)
   })
+
+  test('what a terminated worker was given before it could hear of it comes back', async () => {
+    const set = sets.create([0])
+    for (let round = 0; round < 30; round++) {
+      const worker = new Worker(
+        `const { workerData: id } = require('node:worker_threads')
+         import('ipckit/sysv').then(({ SemaphoreSet }) => SemaphoreSet.open({ id }).acquire()).then((permit) => permit.release())`,
+        { eval: true, workerData: set.stat().id },
+      )
+      await until(() => set.waiters().forMore === 1)
+      set.release()
+      if (round % 2 === 0) await new Promise(setImmediate)
+      await worker.terminate()
+      expect(set.value()).toBe(1)
+      set.tryAcquire({ undo: false })
+    }
+  })
 })
