@@ -62,13 +62,22 @@ std::string path_of(const char* name) {
 
 }  // namespace
 
-posix_semaphore::mapping::~mapping() { ::munmap(semaphore, sizeof(sem_t)); }
+posix_semaphore::posix_semaphore(const posix_semaphore& other) : mapped_(other.mapped_) {
+  if (mapped_ != nullptr) mapped_->users.fetch_add(1, std::memory_order_relaxed);
+}
+
+posix_semaphore::~posix_semaphore() {
+  // Acquire and release: what others did with the memory is over before it goes.
+  if (mapped_ == nullptr || mapped_->users.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+  ::munmap(mapped_->semaphore, sizeof(sem_t));
+  delete mapped_;
+}
 
 outcome<posix_semaphore> posix_semaphore::map(fd file) {
   void* memory = ::mmap(nullptr, sizeof(sem_t), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (memory == MAP_FAILED) return last_failure("mmap");
   posix_semaphore made;
-  made.mapped_ = std::make_shared<mapping>(std::move(file), static_cast<sem_t*>(memory));
+  made.mapped_ = new mapping{std::move(file), static_cast<sem_t*>(memory)};
   return made;
 }
 

@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#include <memory>
+#include <atomic>
 #include <string>
+#include <utility>
 
 #include "sys/deadline.h"
 #include "sys/fd.h"
@@ -31,6 +32,13 @@ inline constexpr char semaphore_prefix[] = "";
 class posix_semaphore {
  public:
   posix_semaphore() = default;
+  posix_semaphore(const posix_semaphore& other);
+  posix_semaphore(posix_semaphore&& other) noexcept : mapped_(std::exchange(other.mapped_, nullptr)) {}
+  posix_semaphore& operator=(posix_semaphore other) noexcept {
+    std::swap(mapped_, other.mapped_);
+    return *this;
+  }
+  ~posix_semaphore();
 
   /// Opens one that exists. Fails with EPERM when another user could truncate it under us (who owns it,
   /// unless that is root, and everybody where its mode lets everybody write), unless others are trusted; with
@@ -59,19 +67,16 @@ class posix_semaphore {
 
  private:
   struct mapping {
-    mapping(fd file, sem_t* semaphore) : file(std::move(file)), semaphore(semaphore) {}
-    ~mapping();
-    mapping(const mapping&) = delete;
-    mapping& operator=(const mapping&) = delete;
-
-    const fd file;
-    sem_t* const semaphore;
+    fd file;
+    sem_t* semaphore;
+    std::atomic<int> users{1};
   };
 
   static outcome<posix_semaphore> map(fd file);
 
-  /// Shared with the threads that wait: the memory goes when the last of them has left it.
-  std::shared_ptr<mapping> mapped_;
+  /// Shared with the threads that wait: the memory goes when the last of them has left it. Counted here, as
+  /// the sanitizers take a std::shared_ptr of a library without RTTI for a broken one.
+  mapping* mapped_ = nullptr;
 };
 
 }  // namespace ipckit::sys
