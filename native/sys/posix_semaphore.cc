@@ -116,9 +116,9 @@ outcome<posix_semaphore> posix_semaphore::create(const char* name, mode_t mode, 
   const ssize_t written = ::pwrite(file.get(), &fresh, sizeof fresh, 0);
   if (written < 0) return last_failure("sem_open");
   if (written != static_cast<ssize_t>(sizeof fresh)) return failure{ENOSPC, "sem_open"};
+  const std::string from = "/proc/self/fd/" + std::to_string(file.get());
   outcome<posix_semaphore> made = map(std::move(file));
   if (!made.ok()) return made;
-  const std::string from = "/proc/self/fd/" + std::to_string(made.value().mapped_->file.get());
   if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
     return last_failure("sem_open");
   }
