@@ -13,6 +13,7 @@ const benchmarks = {
   pipe: 'bytes per second through a pipe in chunks of 64 KiB, streams against C',
   codec: 'struct messages against json, through the codec alone',
   'shared-memory': 'fields and atomic words of shared memory, against typed arrays and C',
+  semaphore: 'taking and giving a free semaphore, against C',
   idle: 'what 100 queues with 1,000 pending gets cost',
   import: "what import 'ipckit' costs",
 }

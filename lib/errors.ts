@@ -13,6 +13,7 @@ export type IpckitErrorCode =
   | 'ERR_IPC_RECYCLED'
   | 'ERR_IPC_TIMEOUT'
   | 'ERR_IPC_TRUNCATED'
+  | 'ERR_IPC_UNINITIALIZED'
   | 'ERR_IPC_UNSAFE'
   | 'ERR_IPC_UNSUPPORTED'
 

@@ -19,6 +19,7 @@ export {
 } from './errors.js'
 export { type CreateOptions, type OpenOptions, Queue, type SysvOpenOptions } from './open.js'
 export type { SyncWaitOptions, WaitOptions } from './options.js'
+export { type Address, parseAddress } from './queue/address.js'
 export type {
   Envelope,
   GetOptions,

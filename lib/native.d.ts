@@ -15,6 +15,8 @@ export interface Native {
   /** Lets another thread have this CPU, if one wants it. */
   yieldProcessor(): void
   cancelCall(token: number): void
+  /** What the call of this token did is ours now; what nobody hears of is taken back when the thread ends. */
+  heardCall(token: number): void
 
   mqOpen(name: string, oflag: number, mode: number, capacity: number, messageBytes: number): number
   mqClose(handle: number, token: number): void
@@ -175,4 +177,40 @@ export interface Native {
   segmentLock(handle: number, locked: 0 | 1): void
   /** [segmentBytes, pages, segments, usedSegments, usedPages, residentPages, swappedPages, pageBytes] */
   segmentLimits(out: Float64Array): void
+  /** EPERM when another user could make it crash us, EINVAL when it is no semaphore. */
+  semOpen(name: string, trustOthers: 0 | 1): number
+  semCreate(name: string, mode: number, value: number): number
+  semClose(handle: number): void
+  semUnlink(name: string): void
+  semTryWait(handle: number): number
+  /** How many were done. */
+  semPost(handle: number, count: number): number
+  semValue(handle: number): number
+  /** Wakes the next waiter, of whatever process, for one that was woken and takes nothing. */
+  semPassOn(handle: number): void
+  /** [value, uid, gid, mode, links] */
+  semStatus(handle: number, out: Float64Array): void
+  semWait(handle: number, milliseconds: number): number
+  semCall(handle: number, token: number): void
+
+  semsetGet(key: number, count: number, flags: number): number
+  semsetAttach(id: number): number
+  semsetDetach(handle: number): void
+  semsetRemove(handle: number): void
+  /** [id, key, size, uid, gid, creator uid, creator gid, mode, last operation, last change] */
+  semsetStatus(handle: number, out: Float64Array): void
+  semsetSet(handle: number, uid: number, gid: number, mode: number): void
+  /** [sets, setSize, semaphores, operations, value, usedSets, usedSemaphores] */
+  semsetLimits(out: Float64Array): void
+  /** GETVAL 12, GETPID 11, GETNCNT 14 or GETZCNT 15 of semctl(2). */
+  semsetQuery(handle: number, semaphore: number, command: number): number
+  semsetSetValue(handle: number, semaphore: number, value: number): number
+  semsetValues(handle: number, out: Uint16Array): number
+  semsetSetValues(handle: number, values: Uint16Array): number
+  semopOne(handle: number, semaphore: number, change: number, flags: number): number
+  /** Three int16 for each operation: semaphore, change, flags. */
+  semop(handle: number, operations: Int16Array): number
+  semopTakeBack(handle: number, operations: Int16Array): number
+  semopWait(handle: number, operations: Int16Array, milliseconds: number): number
+  semopCall(handle: number, token: number, operations: Int16Array): void
 }

@@ -78,6 +78,14 @@ napi_value cancel_call(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/// heardCall(token): JavaScript has the event of a call on a thread, and what the call did is its own. What
+/// it never hears of, as a worker thread that is terminated calls no more JavaScript, is taken back.
+napi_value heard_call(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  given.self().waits.calls.delivered(given.integer(0));
+  return nullptr;
+}
+
 /// Runs after the hook that wait_engine::start adds (hooks run newest first): the threads have ended.
 void end_environment(void* data) { delete static_cast<environment*>(data); }
 
@@ -92,14 +100,17 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, *self, "waitForEvents", wait_for_events);
   define(env, exports, *self, "yieldProcessor", yield_processor);
   define(env, exports, *self, "cancelCall", cancel_call);
+  define(env, exports, *self, "heardCall", heard_call);
   define_fifo_queue(env, exports, *self);
-  define_pipe(env, exports, *self);
-  define_posix_queue(env, exports, *self);
-  define_sysv_queue(env, exports, *self);
-  define_unix_socket(env, exports, *self);
   define_mapping(env, exports, *self);
+  define_pipe(env, exports, *self);
   define_posix_memory(env, exports, *self);
+  define_posix_queue(env, exports, *self);
+  define_posix_semaphore(env, exports, *self);
   define_sysv_memory(env, exports, *self);
+  define_sysv_queue(env, exports, *self);
+  define_sysv_semaphore(env, exports, *self);
+  define_unix_socket(env, exports, *self);
   napi_add_env_cleanup_hook(env, end_environment, self);
   return exports;
 }

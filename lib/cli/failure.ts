@@ -19,7 +19,7 @@ Exit codes:
   1  failed; for doctor: something is bad
   2  wrong arguments, or a value that does not fit the codec
   3  the time was up, or there was nothing there
-  4  no such queue, or it was removed meanwhile
+  4  no such queue or semaphore, or it was removed meanwhile
   5  no permission
   6  done in part: something could not be listed or decoded, and stderr says what
   128 + n  ended by signal n, such as 130 for Ctrl-C
@@ -49,6 +49,7 @@ const byErrorCode: Record<string, number> = {
   ENOENT: exitCodes.notFound,
   EIDRM: exitCodes.notFound,
   ERR_IPC_RECYCLED: exitCodes.notFound,
+  ERR_IPC_UNSAFE: exitCodes.denied,
   EACCES: exitCodes.denied,
   EPERM: exitCodes.denied,
 }

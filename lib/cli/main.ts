@@ -10,14 +10,15 @@ interface Subcommand {
 }
 
 const subcommands: Record<string, Subcommand> = {
-  ls: { summary: 'list the queues of this machine', load: () => import('./ls.js') },
-  stat: { summary: 'tell everything that is known of a queue', load: () => import('./stat.js') },
+  ls: { summary: 'list the queues and semaphores of this machine', load: () => import('./ls.js') },
+  stat: { summary: 'tell everything that is known of a queue or semaphore', load: () => import('./stat.js') },
   send: { summary: 'put messages into a queue', load: () => import('./send.js') },
   recv: { summary: 'take messages out of a queue', load: () => import('./recv.js') },
   peek: { summary: 'read messages and leave them in the queue', load: () => import('./peek.js') },
   tail: { summary: 'follow what happens in a queue', load: () => import('./tail.js') },
-  rm: { summary: 'remove queues for everyone', load: () => import('./rm.js') },
   shm: { summary: 'print what is in a shared memory', load: () => import('./shm.js') },
+  rm: { summary: 'remove queues and semaphores for everyone', load: () => import('./rm.js') },
+  sem: { summary: 'wait for a semaphore, post it, or read it', load: () => import('./sem.js') },
   codegen: { summary: 'print the C header or Python class of a struct', load: () => import('./codegen.js') },
   doctor: { summary: 'check the limits and what else may be in the way', load: () => import('./doctor.js') },
 }
@@ -29,7 +30,7 @@ function version(): string {
 
 async function makeProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('ipckit')
-    .description('Linux message queues from the shell: POSIX and System V')
+    .description('Linux queues, semaphores and shared memory from the shell')
     .version(version(), '-V, --version')
     .exitOverride()
     .showHelpAfterError('(--help tells more)')
@@ -37,8 +38,8 @@ async function makeProgram(words: readonly string[]): Promise<Command> {
       'after',
       `
 Addresses:
-  posix:/name                 POSIX message queue
-  sysv:0x1234                 System V message queue, by key
+  posix:/name                 POSIX queue or semaphore
+  sysv:0x1234                 System V queue or semaphore set, by key
   sysv:id=5                   by id
   sysv:/etc/app.conf?proj=1   by the file that its key is made of, ftok(3)
   fifo:/run/app/jobs          FIFO that carries messages: send, recv, tail

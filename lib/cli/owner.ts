@@ -1,4 +1,4 @@
-/** The names of users. */
+/** Whose an object is, and who may use it. */
 import { readFileSync } from 'node:fs'
 
 let names: Map<number, string> | undefined
@@ -27,4 +27,14 @@ export function namesIn(file: string): Map<number, string> {
     .filter(([name, , uid]) => name && uid && /^\d+$/.test(uid))
     .map(([name, , uid]) => [Number(uid), name as string] as const)
   return new Map(entries.reverse())
+}
+
+/** Permission bits as chmod(1) has them. */
+export function octal(mode: number): string {
+  return `0${mode.toString(8).padStart(3, '0')}`
+}
+
+/** The facts that every object has. */
+export function whose({ uid, gid, mode }: { uid: number; gid: number; mode: number }) {
+  return { owner: userName(uid), uid, gid, mode: octal(mode) }
 }

@@ -3,10 +3,11 @@ import { type Codec, IpcError, NotFoundError, Queue, raw } from '../index.js'
 import * as posix from '../posix/index.js'
 import * as sysv from '../sysv/index.js'
 import { checkAddress } from './arguments.js'
-import { userName } from './owner.js'
+import { whose } from './owner.js'
 
 /** What is known of a queue; null is what is not known, or what this kind of queue does not have. */
 export interface QueueFacts {
+  object: 'queue'
   address: string
   kind: 'posix' | 'sysv'
   /** Messages in the queue. */
@@ -30,12 +31,7 @@ export interface QueueFacts {
   notifyPid: number | null
 }
 
-/** Permission bits as chmod(1) has them. */
-export function octal(mode: number): string {
-  return `0${mode.toString(8).padStart(3, '0')}`
-}
-
-/** Whether an address is one of a POSIX queue. */
+/** Whether an address is one of a POSIX object. */
 export function isPosix(address: string): boolean {
   return address.startsWith('posix:')
 }
@@ -113,6 +109,7 @@ export function posixFacts(
   state: posix.PosixQueueStat | undefined,
 ): QueueFacts {
   return {
+    object: 'queue',
     address: entry.address,
     kind: 'posix',
     depth: state?.depth ?? null,
@@ -153,6 +150,7 @@ export function sysvFacts(
   state: sysv.SysvQueueStat | undefined,
 ): QueueFacts {
   return {
+    object: 'queue',
     address: entry.address,
     kind: 'sysv',
     depth: entry.depth,
@@ -165,8 +163,4 @@ export function sysvFacts(
     lastReceiver: entry.lastReceiver,
     notifyPid: null,
   }
-}
-
-function whose({ uid, gid, mode }: { uid: number; gid: number; mode: number }) {
-  return { owner: userName(uid), uid, gid, mode: octal(mode) }
 }

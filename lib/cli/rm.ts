@@ -1,9 +1,9 @@
-/** `ipckit rm`: removes queues for everyone. */
+/** `ipckit rm`: removes objects for everyone. */
 import type { Command } from 'commander'
-import { NotFoundError, Queue, raw } from '../index.js'
-import { unlink } from '../posix/index.js'
-import { addressHelp, checkAddress, withExamples } from './arguments.js'
+import { NotFoundError } from '../index.js'
+import { addressHelp, withExamples } from './arguments.js'
 import { CommandError, exitCodeOf, exitCodes, report } from './failure.js'
+import { kindOf, withNouns } from './kinds.js'
 import { print, visible } from './output.js'
 import { isPosix } from './queues.js'
 
@@ -11,31 +11,40 @@ import { isPosix } from './queues.js'
 export function define(command: Command): void {
   command
     .argument('<address...>', addressHelp)
-    .option('-f, --force', 'do not mind queues that do not exist')
+    .option('-f, --force', 'do not mind what does not exist')
     .action(run)
     .addHelpText(
       'after',
       `
 Prints what was removed. The messages in it are gone; ipckit recv --all takes them out first. Addresses are taken
 as they are: there are no wildcards. Whoever waits in the queue through ipckit fails with EIDRM; a C program that has
-a POSIX queue open goes on with it, but nobody finds it any more.`,
+a POSIX queue open goes on with it, but nobody finds it any more. So does everybody who has a POSIX semaphore open.`,
     )
+  withNouns(
+    command,
+    (noun) => `the addresses are those of ${noun}s${noun === 'queue' ? ', as they are unless given' : ''}`,
+  )
   withExamples(
     command,
     ['Remove two queues', 'ipckit rm posix:/jobs sysv:0x1234'],
+    ['Remove a semaphore', 'ipckit rm --semaphore posix:/slots'],
     [
       'Remove the empty queues of a user',
-      `ipckit ls --json | jq -r '.[] | select(.owner == "ann" and .depth == 0).address' | xargs ipckit rm`,
+      `ipckit ls --queue --json | jq -r '.[] | select(.owner == "ann" and .depth == 0).address' | xargs ipckit rm`,
     ],
   )
 }
 
-async function run(addresses: string[], { force = false }: { force?: boolean }): Promise<void> {
-  for (const address of addresses) checkAddress(address)
+async function run(
+  addresses: string[],
+  options: { force?: boolean } & Record<string, unknown>,
+): Promise<void> {
+  const { force = false } = options
+  for (const address of addresses) kindOf(address, options)
   let failed = 0
   for (const address of addresses) {
     try {
-      await print(`${visible(await remove(address))}\n`)
+      await print(`${visible(await kindOf(address, options).remove(address))}\n`)
     } catch (error) {
       const isMissing = error instanceof NotFoundError
       if (isMissing && isPosix(address) && /[*?[]/.test(address)) throw noWildcards(address)
@@ -47,24 +56,9 @@ async function run(addresses: string[], { force = false }: { force?: boolean }):
   if (failed !== 0) process.exitCode = failed
 }
 
-async function remove(address: string): Promise<string> {
-  if (isPosix(address)) {
-    // Without opening it: that would need more permission.
-    unlink(address.slice('posix:'.length))
-    return address
-  }
-  const queue = await Queue.open(address, { codec: raw() })
-  try {
-    await queue.unlink()
-  } finally {
-    await queue.close()
-  }
-  return queue.address
-}
-
 function noWildcards(address: string): CommandError {
   return new CommandError(
-    `There is no queue ${address}, and rm knows no wildcards: name each queue, as ipckit ls lists them`,
+    `There is no ${address}, and rm knows no wildcards: name each object, as ipckit ls lists them`,
     exitCodes.usage,
   )
 }

@@ -1,12 +1,8 @@
-/** `ipckit stat`: everything that is known of one queue. */
+/** `ipckit stat`: everything that is known of one object. */
 import type { Command } from 'commander'
-import { raw } from '../index.js'
-import { list, type PosixQueueEntry, type PosixQueueStat } from '../posix/index.js'
-import type { SysvQueueStat } from '../sysv/index.js'
 import { addressHelp, withExamples } from './arguments.js'
+import { kindOf, withNouns } from './kinds.js'
 import { count, print, printJson, table, visible } from './output.js'
-import { userName } from './owner.js'
-import { isPosix, openToRead, posixFacts, sysvFacts } from './queues.js'
 
 /** Defines the command. */
 export function define(command: Command): void {
@@ -14,51 +10,24 @@ export function define(command: Command): void {
     .argument('<address>', addressHelp)
     .option('--json', 'a JSON object, for programs; what is not known is null')
     .action(run)
+  withNouns(
+    command,
+    (noun) => `the address is that of a ${noun}${noun === 'queue' ? ', as it is unless given' : ''}`,
+  )
   withExamples(
     command,
     ['How full is it, and whose?', 'ipckit stat posix:/jobs'],
     ['Just the number of messages', 'ipckit stat sysv:0x1234 --json | jq .depth'],
+    ['Who waits for the semaphores of a set?', 'ipckit stat --semaphore sysv:0x1234'],
   )
 }
 
-async function run(address: string, options: { json?: boolean }): Promise<void> {
-  const queue = await openToRead(address, raw(), true)
-  const state = queue.stat()
-  await queue.close()
-  const facts = isPosix(address) ? ofPosix(state as PosixQueueStat) : ofSysv(state as SysvQueueStat)
+async function run(address: string, options: Record<string, unknown>): Promise<void> {
+  const facts = await kindOf(address, options).stat(address)
   if (options.json) return printJson(facts)
-  const known = Object.entries(facts).filter(([, value]) => value !== null)
+  const known = Object.entries(facts).filter(([name, value]) => value !== null && name !== 'object')
   const rows = known.map(([name, value]) => [labelOf(name), say(value)])
   await print(await table([{ head: '' }, { head: '' }], rows))
-}
-
-function ofPosix(state: PosixQueueStat) {
-  const { address, uid, gid, mode, unlinked } = state
-  const entry = entryOf(address) ?? { address, uid, gid, mode }
-  return { ...posixFacts(entry, state), removed: unlinked }
-}
-
-/** Bytes and who is notified are only in the listing, which may not be possible here. */
-function entryOf(address: string): PosixQueueEntry | undefined {
-  try {
-    return list().find((entry) => entry.address === address)
-  } catch {
-    return undefined
-  }
-}
-
-function ofSysv(state: SysvQueueStat) {
-  return {
-    ...sysvFacts(state, state),
-    id: state.id,
-    key: state.key === 0 ? null : `0x${state.key.toString(16).padStart(8, '0')}`,
-    creator: userName(state.creatorUid),
-    creatorUid: state.creatorUid,
-    creatorGid: state.creatorGid,
-    lastSendTime: state.lastSendTime?.toISOString() ?? null,
-    lastReceiveTime: state.lastReceiveTime?.toISOString() ?? null,
-    lastChangeTime: state.lastChangeTime.toISOString(),
-  }
 }
 
 /** `maxMessageBytes` as `max message bytes`. */

@@ -2,6 +2,7 @@
 import { checkString, outOfRange } from '../options.js'
 import type { Scheme } from './queue-options.js'
 
+/** An address, taken apart. */
 export type Address =
   | { scheme: 'posix'; name: string }
   | { scheme: 'sysv'; name: number | { path: string; project: number } | { id: number } | 'private' }
@@ -15,7 +16,16 @@ const forms: Record<Scheme, string> = {
   memory: 'memory:name',
 }
 
-/** Reads an address, and says how the ones of its scheme look when it is not one. */
+/**
+ * Reads an address, and says how the ones of its scheme look when it is not one. What has `name` may be opened
+ * with the classes of `ipckit/posix` and `ipckit/sysv`.
+ *
+ * @throws `RangeError` when it is no address.
+ * @example
+ * ```ts
+ * parseAddress('sysv:0x1234') // { scheme: 'sysv', name: 0x1234 }
+ * ```
+ */
 export function parseAddress(value: unknown): Address {
   const text = checkString('address', value)
   const colon = text.indexOf(':')

@@ -92,6 +92,7 @@ function onEvents(count: number): void {
   for (let at = 0; at < came.length; at += 4) {
     const answer = questions.get(came[at] as number)
     if (answer === undefined) continue
+    native.heardCall(came[at] as number)
     try {
       answer(came[at + 1] as number, joinLabel(came[at + 2] as number, came[at + 3] as number))
     } catch (error) {

@@ -13,5 +13,7 @@ void define_unix_socket(Napi::Env env, Napi::Object exports, environment& self);
 void define_mapping(Napi::Env env, Napi::Object exports, environment& self);
 void define_posix_memory(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_memory(Napi::Env env, Napi::Object exports, environment& self);
+void define_posix_semaphore(Napi::Env env, Napi::Object exports, environment& self);
+void define_sysv_semaphore(Napi::Env env, Napi::Object exports, environment& self);
 
 }  // namespace ipckit::node

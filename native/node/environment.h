@@ -14,8 +14,10 @@
 #include "sys/interrupt.h"
 #include "sys/pipe.h"
 #include "sys/posix_queue.h"
+#include "sys/posix_semaphore.h"
 #include "sys/record_fifo.h"
 #include "sys/sysv_queue.h"
+#include "sys/sysv_semaphore.h"
 #include "sys/unix_socket.h"
 
 namespace ipckit::node {
@@ -67,6 +69,8 @@ struct environment {
   /// Through which FIFO queues are looked at, and what was seen last.
   sys::peephole peephole;
   std::vector<sys::record> records;
+  handle_table<sys::posix_semaphore> posix_semaphores;
+  handle_table<sys::sysv_semaphore_set> sysv_semaphore_sets;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;
   /// Where the kernel tells that a queue was unlinked (inotify(7)); made when somebody waits first.

@@ -4,8 +4,8 @@
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/block.h"
 #include "node/throw.h"
-#include "sys/deadline.h"
 
 namespace ipckit::node {
 
@@ -182,32 +182,6 @@ napi_value msg_peek(napi_env env, napi_callback_info info) {
   if (queue == nullptr) return to_js(env, -EBADF);
   const ssize_t length = receive_at(self, *queue, 0, 0, unlimited, {given.whole(1), 0}, MSG_COPY);
   return to_js(env, length < 0 ? static_cast<int32_t>(length) : 1);
-}
-
-/// Makes a call that blocks this thread until the alarm rings or the user ends the process: -ETIMEDOUT, or
-/// -EINTR. The alarm is set before the call and rings until it is stopped, so the call cannot miss it.
-template <class Call>
-int block(environment& self, double milliseconds, Call call) {
-  if (const sys::outcome<sys::nothing> attached = self.alarm.attach(); !attached.ok()) {
-    return -attached.why().error;
-  }
-  // A signal that came before this call ends it too.
-  if (self.is_interrupted()) return -EINTR;
-  struct watching {
-    sys::deadline until;
-    const environment& self;
-  };
-  const watching context{sys::deadline::in_milliseconds(milliseconds), self};
-  const sys::stop_condition over{[](const void* pointer) {
-                                   const auto* now = static_cast<const watching*>(pointer);
-                                   return now->until.expired() ||
-                                          (now->self.termination && now->self.termination->signal() != 0);
-                                 },
-                                 &context};
-  self.alarm.start(context.until.remaining());
-  const int result = call(over);
-  self.alarm.stop();
-  return result == -EINTR && !self.is_interrupted() ? -ETIMEDOUT : result;
 }
 
 /// msgWait(handle, type, flags, milliseconds): 1 ready; 2 when a message without text was taken, its type in

@@ -30,20 +30,32 @@ void* blocking_calls::entry(void* argument) {
 
 outcome<nothing> blocking_calls::wait_to_receive(int token, const sysv_queue& queue,
                                                  message_selector selector) {
-  return hand_over({token, queue, selector, {}});
+  return begin(token, {[waiting = queue, selector](const stop_condition& stop, long* taken) mutable {
+                         return waiting.wait_to_receive(selector, stop, taken);
+                       },
+                       // A message without text that the wait could not leave in the queue.
+                       [waiting = queue](long taken) mutable {
+                         const message_header empty{taken};
+                         (void)waiting.send(&empty, 0);
+                       }});
 }
 
 outcome<nothing> blocking_calls::wait_to_send(int token, const sysv_queue& queue, std::vector<char> message) {
-  return hand_over({token, queue, {}, std::move(message)});
+  return begin(token,
+               {[waiting = queue, message = std::move(message)](const stop_condition& stop, long*) mutable {
+                  return waiting.wait_to_send(message.data(), message.size() - sizeof(message_header), stop);
+                },
+                nullptr});
 }
 
-outcome<nothing> blocking_calls::hand_over(call todo) {
+outcome<nothing> blocking_calls::begin(int token, blocking_call call) {
   join_gone();
   const std::lock_guard lock(mutex_);
   outcome<worker*> spare = spare_worker();
   if (!spare.ok()) return spare.why();
   worker& chosen = *spare.value();
-  chosen.todo = std::move(todo);
+  chosen.token = token;
+  chosen.todo = std::move(call);
   chosen.cancelled.store(false, std::memory_order_relaxed);
   chosen.busy = true;
   chosen.changed.notify_one();
@@ -83,7 +95,7 @@ void blocking_calls::join_gone() {
 void blocking_calls::cancel(int token) {
   const std::lock_guard lock(mutex_);
   for (worker& each : workers_) {
-    if (!each.busy || each.todo.token != token) continue;
+    if (!each.busy || each.token != token) continue;
     // Pairs with the load in make(): the flag is up before the first signal can be seen.
     each.cancelled.store(true, std::memory_order_release);
     each.alarm.start(0);
@@ -103,6 +115,13 @@ void blocking_calls::stop() {
   }
   for (worker& each : workers_) pthread_join(each.thread, nullptr);
   workers_.clear();
+  for (auto& [token, done] : done_) done.take_back(done.taken);
+  done_.clear();
+}
+
+void blocking_calls::delivered(int token) {
+  const std::lock_guard lock(mutex_);
+  done_.erase(token);
 }
 
 int blocking_calls::make(worker& self, long* taken) {
@@ -111,23 +130,9 @@ int blocking_calls::make(worker& self, long* taken) {
         return static_cast<const std::atomic<bool>*>(context)->load(std::memory_order_acquire);
       },
       &self.cancelled};
-  call& todo = self.todo;
-  int result = -EINTR;
   // A call that was cancelled before it began is not begun: its signals may all have come already.
-  if (!cancelled.holds()) {
-    if (todo.message.empty()) {
-      result = todo.queue.wait_to_receive(todo.selector, cancelled, taken);
-    } else {
-      const size_t length = todo.message.size() - sizeof(message_header);
-      result = todo.queue.wait_to_send(todo.message.data(), length, cancelled);
-    }
-  }
+  const int result = cancelled.holds() ? -EINTR : self.todo.make(cancelled, taken);
   return result == -EINTR ? -ECANCELED : result;
-}
-
-void blocking_calls::put_back(call& done, long taken) {
-  const message_header empty{taken};
-  (void)done.queue.send(&empty, 0);
 }
 
 void blocking_calls::run(worker& self) {
@@ -144,8 +149,9 @@ void blocking_calls::run(worker& self) {
     lock.lock();
     // Under the lock, so that no cancel() can start it again for a call that is over.
     self.alarm.stop();
-    if (self.quit && result == 0 && self.todo.message.empty()) put_back(self.todo, taken);
-    const int token = self.todo.token;
+    const int token = self.token;
+    if (result == 0 && self.todo.take_back) done_[token] = {std::move(self.todo.take_back), taken};
+    // Here and not with the next call: what it holds may be the last of a handle.
     self.todo = {};
     self.busy = false;
     if (self.quit) break;

@@ -1,20 +1,32 @@
-// Threads for system calls that can only block: the waits on System V queues. A thread is busy with one
-// wait at a time, rests for a while when that has ended, and is gone when nobody needed it.
+// Threads for system calls that can only block: the waits on System V queues and on semaphores. A thread is
+// busy with one wait at a time, rests for a while when that has ended, and is gone when nobody needed it.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 #include "sys/event_sink.h"
 #include "sys/interrupt.h"
 #include "sys/outcome.h"
+#include "sys/stop_condition.h"
 #include "sys/sysv_queue.h"
 
 namespace ipckit::sys {
+
+/// A call that blocks, and what takes it back.
+struct blocking_call {
+  /// Runs off the main thread: 0 when it did what it was to do, or a negative errno; -EINTR when it was
+  /// stopped and did nothing. It may lay the type of a message that it took.
+  std::function<int(const stop_condition& stop, long* taken)> make;
+  /// Takes back what a call did of which nobody is left to be told; may be empty.
+  std::function<void(long taken)> take_back;
+};
 
 class blocking_calls {
  public:
@@ -23,25 +35,22 @@ class blocking_calls {
   blocking_calls(const blocking_calls&) = delete;
   blocking_calls& operator=(const blocking_calls&) = delete;
 
-  /// Each ends in exactly one event of `token`: the result of sysv_queue::wait_to_receive or wait_to_send,
-  /// or -ECANCELED when it was cancelled first. `message` begins with its message_header.
+  /// Makes a call on a thread. It ends in exactly one event of `token`: its result, or -ECANCELED when it was
+  /// cancelled first.
+  outcome<nothing> begin(int token, blocking_call call);
+  /// The same with sysv_queue::wait_to_receive and wait_to_send. `message` begins with its message_header.
   outcome<nothing> wait_to_receive(int token, const sysv_queue& queue, message_selector selector);
   outcome<nothing> wait_to_send(int token, const sysv_queue& queue, std::vector<char> message);
 
   /// Asks a wait to end. Its event still comes, and tells which was first, the end or the message.
   void cancel(int token);
-  /// Ends all waits and joins all threads; no event comes any more.
+  /// Whoever asked has heard of the event: what the call did is theirs.
+  void delivered(int token);
+  /// Ends all waits and joins all threads; no event comes any more. What calls did of which nobody has heard
+  /// is taken back.
   void stop();
 
  private:
-  struct call {
-    int token = 0;
-    sysv_queue queue;
-    message_selector selector;
-    /// Empty for a wait to receive.
-    std::vector<char> message;
-  };
-
   struct worker {
     pthread_t thread{};
     thread_alarm alarm;
@@ -50,24 +59,29 @@ class blocking_calls {
     bool quit = false;
     bool gone = false;
     std::condition_variable changed;
-    call todo;
+    int token = 0;
+    blocking_call todo;
     /// Set under mutex_, read by the stop condition of the blocked call without it.
     std::atomic<bool> cancelled{false};
   };
 
-  outcome<nothing> hand_over(call todo);
   outcome<worker*> spare_worker();
   void join_gone();
   /// Run off the main thread.
   void run(worker& self);
-  int make(worker& self, long* taken);
-  /// Nobody is left to be told of a message without text that a wait took while it was being ended.
-  static void put_back(call& done, long taken);
+  static int make(worker& self, long* taken);
   static void* entry(void* argument);
 
   event_sink& sink_;
-  /// Guards workers_ and what a worker says it guards; the sink's lock is never taken while held.
+  struct undelivered {
+    std::function<void(long taken)> take_back;
+    long taken;
+  };
+
+  /// Guards workers_, what a worker says it guards, and done_; the sink's lock is never taken while held.
   std::mutex mutex_;
+  /// Calls that did something of which nobody has heard yet.
+  std::unordered_map<int, undelivered> done_;
   std::list<worker> workers_;
 };
 

@@ -12,6 +12,7 @@
 
 #include "sys/coarse_timer.h"
 #include "sys/outcome.h"
+#include "sys/stop_condition.h"
 
 namespace ipckit::sys {
 
@@ -24,13 +25,6 @@ struct message_header {
 struct message_selector {
   long type = 0;
   int flags = 0;
-};
-
-/// Asked whenever a signal interrupted a blocking call: true ends the wait with -EINTR.
-struct stop_condition {
-  bool (*ask)(const void* context);
-  const void* context;
-  bool holds() const { return ask(context); }
 };
 
 struct sysv_queue_limits {

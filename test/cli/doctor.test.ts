@@ -102,7 +102,8 @@ const commandsOf = (check: Check) => check.raise?.map(({ command }) => command) 
 
 function posixQueue(name: string, facts: Partial<QueueFacts> = {}): QueueFacts {
   return {
-    ...{ address: `posix:/${name}`, kind: 'posix', depth: 0, capacity: 10, bytes: 0, maxBytes: null },
+    ...{ object: 'queue' as const, address: `posix:/${name}` },
+    ...{ kind: 'posix' as const, depth: 0, capacity: 10, bytes: 0, maxBytes: null },
     ...{ maxMessageBytes: 8192, owner: 'ann', uid: 1000, gid: 1000, mode: '0600' },
     ...{ lastSender: null, lastReceiver: null, notifyPid: 0 },
     ...facts,
@@ -468,5 +469,42 @@ describe('on the real system', () => {
       remark: expect.stringContaining('another IPC namespace'),
     })
     expect(await mount(withoutMqueue)).toMatchObject({ verdict: 'warn', value: 'not mounted' })
+  })
+})
+
+describe('semaphores', () => {
+  const withSemaphores = (sem: string, sets: string[] = []) => ({
+    'proc/sys/kernel/sem': sem,
+    'proc/sysvipc/sem': ['key semid perms nsems', ...sets, ''].join('\n'),
+  })
+  const semaphoreChecks = async (files: Record<string, string>) =>
+    examine(await factsOf({ files })).filter(({ group }) => group === 'System V semaphores')
+
+  test('the four limits of kernel.sem are told, with how much is used', async () => {
+    const files = withSemaphores('32000\t1024000000\t500\t32000\n', ['5 0 600 10', '0 1 600 3'])
+    const shown = (await semaphoreChecks(files)).map(({ name, value, used, verdict }) => [
+      name,
+      value,
+      used,
+      verdict,
+    ])
+    expect(shown).toEqual([
+      ['SEMMSL', 32_000, undefined, 'ok'],
+      ['SEMMNS', 1_024_000_000, 13, 'ok'],
+      ['SEMOPM', 500, undefined, 'ok'],
+      ['SEMMNI', 32_000, 2, 'ok'],
+    ])
+  })
+
+  test('a limit that is used up is bad, and the command sets all four', async () => {
+    const [, total, , sets] = await semaphoreChecks(
+      withSemaphores('10 13 500 2', ['5 0 600 10', '0 1 600 3']),
+    )
+    expect([total?.verdict, sets?.verdict]).toEqual(['bad', 'bad'])
+    expect(sets?.raise?.map(({ command }) => command)).toContain('sysctl -w kernel.sem="10 13 500 4"')
+  })
+
+  test('a kernel without them has no such checks', async () => {
+    expect(await semaphoreChecks({})).toEqual([])
   })
 })

@@ -41,6 +41,7 @@ describe('ls', () => {
     const all = await listed()
     expect(all.find(({ address }: { address: string }) => address === posix)).toEqual({
       ...{
+        object: 'queue',
         address: posix,
         kind: 'posix',
         depth: 1,

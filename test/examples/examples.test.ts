@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Semaphore } from 'ipckit/posix'
+import { SemaphoreSet } from 'ipckit/sysv'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { commandOf, Example, examples, isThere, remove, root, untilThere } from './stranger.ts'
 
@@ -63,6 +65,16 @@ describe('an example of one program', () => {
       for (const address of uses) expect(await isThere(address)).toBe(false)
     },
   )
+
+  test.each([
+    ['slots.mjs', ['job 1 begins', 'job 2 begins', 'job 3 begins', '2 slots are free']],
+    ['lock-that-survives.mjs', ['free now: false', 'it is ours']],
+    ['both-forks.mjs', ['Ada eats', 'Grace eats', 'Barbara eats', '[ 1, 1, 1 ]']],
+  ])('%s says what it should and leaves no semaphore behind', async (file, says) => {
+    expect(await new Example(file).ended).toEqual(content(...says))
+    expect(Semaphore.list().map(({ name }) => name)).not.toContain('/slots')
+    expect(SemaphoreSet.list().map(({ key }) => key)).not.toContain(0x10cced)
+  })
 
   test('batch.mjs takes all that it sends, many at a time', async () => {
     removeFinally('sysv:0x5a3e')
@@ -173,6 +185,7 @@ test('every example is run here', () => {
   expect(examples).toEqual(
     [
       ...[...Object.keys(alone), 'batch.mjs', 'background.mjs'],
+      ...['slots.mjs', 'lock-that-survives.mjs', 'both-forks.mjs'],
       ...['two-processes/producer.mjs', 'two-processes/consumer.mjs'],
       ...['opener.mjs', 'pool.mjs', 'reader.mjs', 'worker.py'].map((file) => `connections/${file}`),
       ...['with-c/daemon.c', 'with-c/ticks.mjs', 'with-python/jobs.mjs', 'with-python/worker.py'],

@@ -3,6 +3,7 @@ import { byUse, type Check } from './check.js'
 import type { Facts } from './facts.js'
 import { posixChecks } from './posix-checks.js'
 import { growSharedMemory, keepQueues, raiseLimit, raiseTasks, shareQueues } from './remedies.js'
+import { semaphoreChecks } from './semaphore-checks.js'
 import { segmentChecks } from './shared-memory-checks.js'
 import { sysvChecks } from './sysv-checks.js'
 
@@ -12,6 +13,7 @@ export function examine(facts: Facts): Check[] {
     ...placeChecks(facts),
     ...posixChecks(facts),
     ...sysvChecks(facts),
+    ...semaphoreChecks(facts),
     ...processChecks(facts),
     sharedMemoryCheck(facts),
     ...segmentChecks(facts),

@@ -84,6 +84,21 @@ export interface Facts {
   logind: { running: boolean; removeIpc: boolean; setIn?: string; lingers: boolean }
   posix: Listing & { trial: PosixTrial }
   sysv: Listing & { trial: SysvTrial }
+  /** The four numbers of kernel.sem, and how much of them is used; absent where there are no such semaphores. */
+  semaphores?: SemaphoreFacts | undefined
+}
+
+export interface SemaphoreFacts {
+  /** Semaphores in a set: SEMMSL. */
+  setSize: number
+  /** Semaphores in all sets: SEMMNS. */
+  total: number
+  /** Operations in one call: SEMOPM. */
+  operations: number
+  /** Sets: SEMMNI. */
+  sets: number
+  usedSets: number
+  usedTotal: number
 }
 
 /** Collects everything. */
@@ -112,6 +127,7 @@ export async function collectFacts(
     logind: logindIn(files, name),
     posix: { ...(await listing(probes.posixQueues)), trial: await probes.makePosix(mqueueMount) },
     sysv: { ...(await listing(probes.sysvQueues)), trial: await probes.makeSysv() },
+    semaphores: semaphoresIn(files),
   }
 }
 
@@ -226,5 +242,18 @@ function logindIn(files: KernelFiles, user: string): Facts['logind'] {
     removeIpc: found.removeIpc,
     ...(found.setIn === undefined ? {} : { setIn: found.setIn }),
     lingers: files.exists(`var/lib/systemd/linger/${user}`),
+  }
+}
+
+function semaphoresIn(files: KernelFiles): SemaphoreFacts | undefined {
+  const numbers = files.text('proc/sys/kernel/sem')?.trim().split(/\s+/).map(Number)
+  if (numbers?.length !== 4) return undefined
+  const [setSize = 0, total = 0, operations = 0, sets = 0] = numbers
+  const [, ...lines] = (files.text('proc/sysvipc/sem') ?? '').trimEnd().split('\n')
+  const sizes = lines.map((line) => Number(line.trim().split(/\s+/)[3]))
+  return {
+    ...{ setSize, total, operations, sets },
+    usedSets: sizes.length,
+    usedTotal: sizes.reduce((sum, size) => sum + size, 0),
   }
 }

@@ -1,8 +1,8 @@
 /** What the doctor says of one queue. */
 import { IpcError, Queue, type QueueStat, raw } from '../../index.js'
 import type { SysvQueueStat } from '../../sysv/index.js'
-import { userName } from '../owner.js'
-import { isPosix, octal } from '../queues.js'
+import { octal, userName } from '../owner.js'
+import { isPosix } from '../queues.js'
 import { byUse, type Check } from './check.js'
 
 const accesses = { read: 'receive', write: 'send' } as const

@@ -19,10 +19,12 @@ function runCommand({ place }: Where): string {
 }
 
 /** Raises a limit of sysctl(8): of the IPC namespace. */
-export function raiseSysctl(name: SysctlName, value: number, where: Where): Remedy[] {
+export function raiseSysctl(name: SysctlName | 'kernel.sem', value: number | string, where: Where): Remedy[] {
+  // Of several numbers the shell must make one word.
+  const word = typeof value === 'string' ? `"${value}"` : value
   // A container that shares the IPC namespace of the host has its limits.
   if (where.place.kind === 'host' || ipcIsInitial(where)) {
-    const now = { where: 'host, now', command: `sysctl -w ${name}=${value}` }
+    const now = { where: 'host, now', command: `sysctl -w ${name}=${word}` }
     if (ipcIsInitial(where) === false) return [{ ...now, where: 'this IPC namespace, as its root' }]
     return [
       now,
@@ -36,7 +38,7 @@ export function raiseSysctl(name: SysctlName, value: number, where: Where): Reme
     ]
   }
   const run = runCommand(where)
-  return [{ where: run, command: `${run} --sysctl ${name}=${value} ...` }]
+  return [{ where: run, command: `${run} --sysctl ${name}=${word} ...` }]
 }
 
 const limits = {

@@ -1,0 +1,111 @@
+/** Message queues as kinds of objects. */
+import { Queue, raw } from '../index.js'
+import { list, type PosixQueueEntry, type PosixQueueStat, unlink } from '../posix/index.js'
+import type { SysvQueueStat } from '../sysv/index.js'
+import type { ObjectKind } from './kinds.js'
+import { type Column, count, visible } from './output.js'
+import { userName } from './owner.js'
+import { openToRead, posixFacts, posixQueues, type QueueFacts, sysvFacts, sysvQueues } from './queues.js'
+
+const columns: Column[] = [
+  { head: 'ADDRESS' },
+  { head: 'MESSAGES', align: 'right' },
+  { head: 'BYTES', align: 'right' },
+  { head: 'LIMIT', align: 'right' },
+  { head: 'OWNER' },
+  { head: 'MODE' },
+  { head: 'SENT BY', align: 'right' },
+  { head: 'TAKEN BY', align: 'right' },
+  { head: 'NOTIFIES', align: 'right' },
+]
+
+export const posixQueueKind: ObjectKind<QueueFacts> = {
+  noun: 'queue',
+  family: 'posix',
+  columns,
+  list: posixQueues,
+  row,
+  async stat(address) {
+    const state = (await stateOf(address)) as PosixQueueStat
+    const { uid, gid, mode, unlinked } = state
+    const entry = entryOf(address) ?? { address, uid, gid, mode }
+    return { ...posixFacts(entry, state), removed: unlinked }
+  },
+  async remove(address) {
+    // Without opening it: that would need more permission.
+    unlink(address.slice('posix:'.length))
+    return address
+  },
+}
+
+export const sysvQueueKind: ObjectKind<QueueFacts> = {
+  noun: 'queue',
+  family: 'sysv',
+  columns,
+  list: sysvQueues,
+  row,
+  async stat(address) {
+    const state = (await stateOf(address)) as SysvQueueStat
+    return {
+      ...sysvFacts(state, state),
+      id: state.id,
+      key: state.key === 0 ? null : `0x${state.key.toString(16).padStart(8, '0')}`,
+      creator: userName(state.creatorUid),
+      creatorUid: state.creatorUid,
+      creatorGid: state.creatorGid,
+      lastSendTime: state.lastSendTime?.toISOString() ?? null,
+      lastReceiveTime: state.lastReceiveTime?.toISOString() ?? null,
+      lastChangeTime: state.lastChangeTime.toISOString(),
+    }
+  },
+  async remove(address) {
+    const queue = await Queue.open(address, { codec: raw() })
+    try {
+      await queue.unlink()
+    } finally {
+      await queue.close()
+    }
+    return queue.address
+  },
+}
+
+async function stateOf(address: string): Promise<unknown> {
+  const queue = await openToRead(address, raw(), true)
+  try {
+    return queue.stat()
+  } finally {
+    await queue.close()
+  }
+}
+
+/** Bytes and who is notified are only in the listing, which may not be possible here. */
+function entryOf(address: string): PosixQueueEntry | undefined {
+  try {
+    return list().find((entry) => entry.address === address)
+  } catch {
+    return undefined
+  }
+}
+
+function row(queue: QueueFacts): string[] {
+  return [
+    visible(queue.address),
+    count(queue.depth),
+    count(queue.bytes),
+    limitOf(queue),
+    queue.owner,
+    queue.mode,
+    pid(queue.lastSender),
+    pid(queue.lastReceiver),
+    pid(queue.notifyPid),
+  ]
+}
+
+function limitOf({ capacity, maxMessageBytes, maxBytes, kind }: QueueFacts): string {
+  if (kind === 'sysv') return count(maxBytes)
+  return capacity === null ? '-' : `${count(capacity)} x ${count(maxMessageBytes)}`
+}
+
+function pid(value: number | null): string {
+  return value === null || value === 0 ? '-' : String(value)
+}

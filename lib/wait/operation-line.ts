@@ -1,0 +1,344 @@
+/**
+ * Those who wait for operations on one handle of a semaphore or a set of them: promises, order, timeouts,
+ * cancelling, blocking calls. `channel.ts` does the same for messages.
+ *
+ * Try first; when it would block, stand in line. Who wants the same operation stands in one group, and one thread
+ * waits for it. Operations that take from the same semaphore are served in the order in which they were made; others
+ * pass, as a process may wait for one semaphore while it holds what another call is about to give.
+ */
+import { closedError, copyError, timeoutError } from '../errors.js'
+import { checkTimeout, type SyncWaitOptions, type WaitOptions } from '../options.js'
+import { heeding, heedSignals, hold, letGo, waitForAnswers } from './engine.js'
+import { atOnce } from './fairness.js'
+import { checkWait, Pending } from './pending.js'
+
+/** One operation, which is done as a whole. Equal keys are equal operations. */
+export interface Operation {
+  readonly key: string
+  /** The semaphores that it takes from. */
+  readonly takes: readonly number[]
+  /** Whether {@link Gate.takeBack} always can take it back: it gives nothing that others may have taken since. */
+  readonly returnable: boolean
+}
+
+/** What a line waits at: the semaphores of one handle. */
+export interface Gate<O extends Operation> {
+  readonly address: string
+  /** Does it, or returns false when it would have to wait. */
+  attempt(operation: O): boolean
+  /** Blocks the thread until it is done or may be, at most so long: true when it was done. */
+  block(operation: O, milliseconds: number): boolean
+  /** Asks for one call of the listener; done once for a key until it has come. */
+  ask(operation: O): void
+  /** Asks to end what was asked; the listener is still called. */
+  forget(operation: O): void
+  /** Undoes an operation that a thread did and nobody wants any more. */
+  takeBack(operation: O): void
+  /** A thread has seen that it may be done, and nobody wants it any more. */
+  passOn(): void
+  /** Sets who is told: `done` says that the operation was done itself, `ready` that trying is worth it. */
+  listen(listener: (operation: O, answer: 'done' | 'ready' | 'ended', error?: Error) => void): void
+  /** Nothing is asked any more and nobody listens. */
+  release(): void
+}
+
+/** See `channel.ts`. */
+const sliceMs = 50
+
+let arrivals = 0
+
+class PendingOperation<R> extends Pending<R> {
+  readonly order = arrivals++
+  group!: Group<Operation>
+  result!: () => R
+  /** Why it is to end, while it is not yet known whether it was done. */
+  ending: { reason: unknown } | undefined
+}
+
+interface Group<O extends Operation> {
+  readonly operation: O
+  readonly line: Set<PendingOperation<unknown>>
+  /** Whether the gate was asked. */
+  asked: boolean
+  /** What was asked was asked to end. */
+  forgotten: boolean
+}
+
+export class OperationLine<O extends Operation> {
+  readonly #gate: Gate<O>
+  /** What was tried, for the sentence of an error: `acquire`. */
+  readonly #action: string
+  readonly #groups = new Map<string, Group<O>>()
+  #waiters = 0
+  #closed = false
+  #closing: Promise<void> | undefined
+  #whenQuiet: (() => void) | undefined
+  #keepsAlive = true
+  #holding = false
+  #tidying = false
+
+  constructor(gate: Gate<O>, action: string) {
+    this.#gate = gate
+    this.#action = action
+    gate.listen((operation, answer, error) => this.#onAnswer(operation, answer, error))
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Throws what every method of a closed handle throws. */
+  checkOpen(): void {
+    if (this.#closed) throw closedError(this.#gate.address)
+  }
+
+  /** Does it now, unless it would have to wait, or others wait for what it takes. */
+  attempt(operation: O): boolean {
+    this.checkOpen()
+    return (this.#waiters === 0 || this.#isFree(operation)) && this.#gate.attempt(operation)
+  }
+
+  do<R>(operation: O, result: () => R, options?: WaitOptions): Promise<R> {
+    this.checkOpen()
+    checkWait(options)
+    if (this.attempt(operation)) return atOnce(result())
+    return this.#enter(operation, result, options).promise
+  }
+
+  doSync(operation: O, options?: SyncWaitOptions): void {
+    this.checkOpen()
+    if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+    if (!heeding()) heedSignals()
+    if (this.attempt(operation)) return
+    heedSignals()
+    const timeLeft = this.#countdown(options)
+    for (;;) {
+      // While a thread does the same for others, or older ones want what we take, only answers help.
+      if (!this.#isFree(operation)) waitForAnswers(this.#gate.address, this.#action, timeLeft())
+      else if (this.#gate.block(operation, timeLeft())) return
+      if (this.attempt(operation)) return
+    }
+  }
+
+  /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
+  ref(): void {
+    this.#keepsAlive = true
+    for (const pending of this.#pending()) pending.ref()
+    this.#hold()
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    for (const pending of this.#pending()) pending.unref()
+    this.#hold()
+  }
+
+  /** Ends every wait with a {@link ClosedError}; resolves when the last has ended. Closing twice is silent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true
+    for (const pending of [...this.#pending()]) this.#onEnd(pending, closedError(this.#gate.address))
+    this.#tidy()
+    if (this.#groups.size > 0) {
+      const quiet = new Promise<void>((resolve) => {
+        this.#whenQuiet = resolve
+      })
+      // Whoever awaits the end must live to see it: a thread answers in a moment.
+      this.#hold()
+      await quiet
+      this.#whenQuiet = undefined
+      this.#hold()
+    }
+    this.#gate.release()
+  }
+
+  *#pending(): Generator<PendingOperation<unknown>> {
+    for (const group of this.#groups.values()) yield* group.line
+  }
+
+  #enter<R>(operation: O, result: () => R, options: WaitOptions | undefined): PendingOperation<R> {
+    let group = this.#groups.get(operation.key)
+    if (group === undefined) {
+      group = { operation, line: new Set(), asked: false, forgotten: false }
+      this.#groups.set(operation.key, group)
+    }
+    const pending = new PendingOperation<R>(
+      this.#gate.address,
+      this.#action,
+      options,
+      this.#keepsAlive,
+      (ending, reason) => this.#onEnd(ending as PendingOperation<unknown>, reason),
+    )
+    pending.group = group as unknown as Group<Operation>
+    pending.result = result
+    group.line.add(pending as PendingOperation<unknown>)
+    this.#waiters++
+    this.#hold()
+    this.#askFirst()
+    return pending
+  }
+
+  /** Groups in the order of their oldest, without those behind an older one that takes from the same semaphore. */
+  #front(): Group<O>[] {
+    const groups = [...this.#groups.values()].filter(({ line }) => line.size > 0)
+    if (groups.length < 2) return groups
+    const taken = new Set<number>()
+    return groups
+      .sort((one, other) => oldest(one).order - oldest(other).order)
+      .filter(({ operation: { takes } }) => {
+        const free = !takes.some((semaphore) => taken.has(semaphore))
+        for (const semaphore of takes) taken.add(semaphore)
+        return free
+      })
+  }
+
+  /** Whether nobody waits for the same, or for what it takes. */
+  #isFree({ key, takes }: O): boolean {
+    for (const { line, operation } of this.#groups.values()) {
+      if (line.size === 0) continue
+      if (operation.key === key || operation.takes.some((semaphore) => takes.includes(semaphore)))
+        return false
+    }
+    return true
+  }
+
+  #askFirst(): void {
+    for (const group of this.#front()) if (!group.asked) this.#ask(group)
+  }
+
+  #ask(group: Group<O>): void {
+    group.asked = true
+    group.forgotten = false
+    try {
+      this.#gate.ask(group.operation)
+    } catch (error) {
+      group.asked = false
+      this.#fail(group, error)
+    }
+  }
+
+  /** Does what can be done for those in front, then asks for the others. */
+  #serve(): void {
+    for (let served = true; served; ) {
+      served = false
+      for (const group of this.#front()) {
+        // The thread is about to do it; a second try would do it for one who did not ask.
+        if (group.asked) continue
+        try {
+          while (group.line.size > 0 && this.#gate.attempt(group.operation)) {
+            this.#give(group)
+            served = true
+          }
+        } catch (error) {
+          this.#fail(group, error)
+          served = true
+        }
+      }
+    }
+    this.#askFirst()
+  }
+
+  #give(group: Group<O>): void {
+    const pending = oldest(group)
+    this.#leave(pending)
+    pending.resolve(pending.result())
+  }
+
+  #onAnswer(operation: O, answer: 'done' | 'ready' | 'ended', error?: Error): void {
+    const group = this.#groups.get(operation.key)
+    if (group === undefined) return
+    group.asked = false
+    group.forgotten = false
+    if (answer === 'done') {
+      // Those who asked may have gone; whoever wants the same gets it.
+      if (group.line.size > 0) this.#give(group)
+      else this.#gate.takeBack(operation)
+    } else if (answer === 'ready' && group.line.size === 0) {
+      this.#gate.passOn()
+    }
+    for (const pending of [...group.line])
+      if (pending.ending !== undefined) this.#end(pending, pending.ending.reason)
+    if (error !== undefined) this.#fail(group, error)
+    if (!this.#closed) this.#serve()
+    this.#tidy()
+  }
+
+  #fail(group: Group<O>, error: unknown): void {
+    for (const pending of [...group.line]) this.#end(pending, copyError(error))
+  }
+
+  #onEnd(pending: PendingOperation<unknown>, reason: unknown): void {
+    if (pending.done || pending.ending !== undefined) return
+    const group = pending.group
+    // The thread may be doing it in this moment. What cannot be taken back is this caller's then.
+    if (group.asked && group.line.size === 1 && !group.operation.returnable) {
+      pending.ending = { reason }
+      this.#forget(group as unknown as Group<O>)
+      return
+    }
+    this.#end(pending, reason)
+  }
+
+  #end(pending: PendingOperation<unknown>, reason: unknown): void {
+    this.#leave(pending)
+    pending.reject(reason)
+  }
+
+  #forget(group: Group<O>): void {
+    if (group.forgotten) return
+    group.forgotten = true
+    this.#gate.forget(group.operation)
+  }
+
+  #leave(pending: PendingOperation<unknown>): void {
+    pending.group.line.delete(pending)
+    if (--this.#waiters === 0) this.#hold()
+    if (pending.group.line.size > 0 || this.#tidying || this.#closed) return
+    // One wait usually follows another: the question is taken back only when none has come by the next turn.
+    this.#tidying = true
+    setImmediate(() => {
+      this.#tidy()
+      // Those behind may be in front now.
+      if (!this.#closed) this.#serve()
+    })
+  }
+
+  /** Takes back questions that nobody waits for any more, and forgets their groups once they are answered. */
+  #tidy(): void {
+    this.#tidying = false
+    for (const [key, group] of this.#groups) {
+      if (group.line.size > 0) continue
+      if (group.asked) this.#forget(group)
+      else this.#groups.delete(key)
+    }
+    if (this.#groups.size === 0) this.#whenQuiet?.()
+  }
+
+  #hold(): void {
+    const wanted = (this.#keepsAlive && this.#waiters > 0) || this.#whenQuiet !== undefined
+    if (wanted === this.#holding) return
+    this.#holding = wanted
+    if (wanted) hold()
+    else letGo()
+  }
+
+  /** Says how long to block next, and throws when the time is up. */
+  #countdown(options: SyncWaitOptions | undefined): () => number {
+    const timeoutMs = options?.timeoutMs
+    if (timeoutMs === undefined) return () => sliceMs
+    const end = performance.now() + timeoutMs
+    return () => {
+      const left = end - performance.now()
+      if (left <= 0) throw timeoutError(this.#gate.address, this.#action, timeoutMs)
+      return Math.min(sliceMs, left)
+    }
+  }
+}
+
+function oldest({ line }: Pick<Group<Operation>, 'line'>): PendingOperation<unknown> {
+  return line.values().next().value as PendingOperation<unknown>
+}

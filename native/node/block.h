@@ -1,0 +1,36 @@
+// A call that blocks the thread that runs JavaScript, for one slice of time.
+#pragma once
+
+#include "node/environment.h"
+#include "sys/deadline.h"
+#include "sys/stop_condition.h"
+
+namespace ipckit::node {
+
+/// Makes a call that blocks this thread until the alarm rings or the user ends the process: -ETIMEDOUT, or
+/// -EINTR. The alarm is set before the call and rings until it is stopped, so the call cannot miss it.
+template <class Call>
+int block(environment& self, double milliseconds, Call call) {
+  if (const sys::outcome<sys::nothing> attached = self.alarm.attach(); !attached.ok()) {
+    return -attached.why().error;
+  }
+  // A signal that came before this call ends it too.
+  if (self.is_interrupted()) return -EINTR;
+  struct watching {
+    sys::deadline until;
+    const environment& self;
+  };
+  const watching context{sys::deadline::in_milliseconds(milliseconds), self};
+  const sys::stop_condition over{[](const void* pointer) {
+                                   const auto* now = static_cast<const watching*>(pointer);
+                                   return now->until.expired() ||
+                                          (now->self.termination && now->self.termination->signal() != 0);
+                                 },
+                                 &context};
+  self.alarm.start(context.until.remaining());
+  const int result = call(over);
+  self.alarm.stop();
+  return result == -EINTR && !self.is_interrupted() ? -ETIMEDOUT : result;
+}
+
+}  // namespace ipckit::node
