@@ -12,6 +12,7 @@
         'native/node/sysv_queue.cc',
         'native/node/wait.cc',
         'native/sys/blocking_calls.cc',
+        'native/sys/futex_waits.cc',
         'native/sys/interrupt.cc',
         'native/sys/posix_queue.cc',
         'native/sys/readiness.cc',
