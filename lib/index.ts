@@ -14,6 +14,7 @@ export {
   type IpckitErrorCode,
   NotFoundError,
   RemovedError,
+  ShutdownError,
   TimeoutError,
 } from './errors.js'
 export { type CreateOptions, type OpenOptions, Queue, type SysvOpenOptions } from './open.js'
@@ -32,5 +33,8 @@ export type {
   TypeOrPriority,
   TypeSelector,
 } from './queue/queue-options.js'
+export { Lease, type NackOptions } from './shm/lease.js'
+export { SharedQueue, type LeaseOptions } from './shm/queue.js'
+export type { Participant, ShmQueueStat } from './shm/transport.js'
 export type { ReadableOptions } from './queue/streams.js'
 export type { Capabilities, QueueStat } from './queue/transport.js'

@@ -59,4 +59,41 @@ export interface Native {
   msgSendWait(handle: number, bytes: Uint8Array, length: number, type: number, milliseconds: number): number
   msgCall(handle: number, token: number, type: number, flags: number): void
   msgSendCall(handle: number, token: number, bytes: Uint8Array, length: number, type: number): void
+
+  /**
+   * `how`: 0 open, 1 create, 2 either. `sizes`: [capacity, deadCapacity, capacityBytes, maxMessageBytes, priorities,
+   * participants, maxDeliveries, mode, flags, prefetch], 0 for the default. An empty `type` is any.
+   */
+  shmOpen(name: string, how: 0 | 1 | 2, sizes: Float64Array, type: string): number
+  shmClose(handle: number, tokens: Int32Array): void
+  shmUnlink(name: string): void
+  shmPut(handle: number, bytes: Uint8Array, length: number, priority: number): number
+  shmPutMany(handle: number, bytes: Uint8Array, index: Int32Array, from: number, count: number): number
+  /** With -EMSGSIZE the first entry of the inbox has the room that the next message needs. */
+  shmGet(handle: number, max: number): number
+  shmLease(handle: number, max: number, milliseconds: number): number
+  shmPeek(handle: number): number
+  shmGetDead(handle: number): number
+  /** `what`: 0 ack, 1 nack after a delay, 2 reject, 3 extend */
+  shmSettle(handle: number, delivery: number, what: number, milliseconds: number): number
+  shmDrop(handle: number, delivery: number): void
+  shmTaskDone(handle: number): number
+  shmJoin(handle: number): number
+  shmShutdown(handle: number, immediate: 0 | 1): number
+  shmClear(handle: number): number
+  /** The name of the type; see lib/shm/transport.ts for the numbers. */
+  shmStatus(handle: number, out: Float64Array): string
+  shmParticipants(handle: number): Array<{
+    pid: number
+    name: string
+    producer: boolean
+    consumer: boolean
+    leases: number
+    since: number
+    alive: boolean
+    self: boolean
+  }>
+  shmArm(handle: number, token: number, interest: number): number
+  shmForget(token: number): void
+  shmWait(handle: number, interest: number, milliseconds: number): number
 }

@@ -93,6 +93,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define(env, exports, *self, "yieldProcessor", yield_processor);
   define(env, exports, *self, "cancelCall", cancel_call);
   define_posix_queue(env, exports, *self);
+  define_shm_queue(env, exports, *self);
   define_sysv_queue(env, exports, *self);
   napi_add_env_cleanup_hook(env, end_environment, self);
   return exports;

@@ -183,6 +183,9 @@ IPCKIT_API const char* ipckit_version(void);
 IPCKIT_API const char* ipckit_strerror(int error);
 IPCKIT_API const char* ipckit_error_name(int error);
 
+/* The fingerprint of a type by its name, as every client computes it: FNV-1a of the bytes, 64 bits, never 0. */
+IPCKIT_API uint64_t ipckit_fingerprint(const char* type_name);
+
 /* Names: 1 to 200 bytes, with or without a leading '/', and no other '/'. */
 IPCKIT_API int ipckit_queue_create(const char* name, const ipckit_queue_options_t* options,
                                    ipckit_refusal_t* refusal, ipckit_queue_t** queue);
@@ -253,6 +256,8 @@ IPCKIT_API int ipckit_queue_shutdown(ipckit_queue_t* queue, int immediate);
 IPCKIT_API int64_t ipckit_queue_clear(ipckit_queue_t* queue);
 
 IPCKIT_API int ipckit_queue_stat(ipckit_queue_t* queue, ipckit_queue_stat_t* stat);
+/* 1 when the name is gone, 0 when it is there. */
+IPCKIT_API int ipckit_queue_is_unlinked(ipckit_queue_t* queue);
 /* Fills up to `count` entries and returns how many are attached. */
 IPCKIT_API int ipckit_queue_participants(ipckit_queue_t* queue, ipckit_participant_t* participants,
                                          size_t count);

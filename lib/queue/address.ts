@@ -5,11 +5,13 @@ import type { Scheme } from './queue-options.js'
 export type Address =
   | { scheme: 'posix'; name: string }
   | { scheme: 'sysv'; name: number | { path: string; project: number } | { id: number } | 'private' }
+  | { scheme: 'shm'; name: string }
   | { scheme: 'memory'; name: string }
 
 const forms: Record<Scheme, string> = {
   posix: 'posix:/name',
   sysv: 'sysv:0x1234 (a key), sysv:id=5, sysv:/path?proj=1 or sysv:private',
+  shm: 'shm:/name',
   memory: 'memory:name',
 }
 
@@ -21,6 +23,7 @@ export function parseAddress(value: unknown): Address {
   const rest = text.slice(colon + 1)
   switch (scheme) {
     case 'posix':
+    case 'shm':
       if (rest.startsWith('/')) return { scheme, name: rest }
       break
     case 'memory':

@@ -6,6 +6,7 @@
 namespace ipckit::node {
 
 void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self);
+void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_queue(Napi::Env env, Napi::Object exports, environment& self);
 
 }  // namespace ipckit::node

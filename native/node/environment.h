@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "node/handle.h"
+#include "node/shm_queue.h"
 #include "node/wait.h"
 #include "sys/interrupt.h"
 #include "sys/posix_queue.h"
@@ -54,6 +55,7 @@ struct environment {
 
   inbox_memory inbox;
   handle_table<sys::posix_queue> posix_queues;
+  handle_table<shm_queue> shm_queues;
   handle_table<sys::sysv_queue> sysv_queues;
   /// The sockets on which notices of mq_notify(3) arrive, by the token of their event.
   std::unordered_map<int32_t, sys::fd> notices;

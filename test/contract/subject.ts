@@ -1,11 +1,11 @@
 /** What the contract is stated about: a transport, and queues on it that are removed after each test. */
 
 import type { Codec } from 'ipckit'
-import { Queue, raw, text } from 'ipckit'
+import { Queue, raw, type SharedQueue, text } from 'ipckit'
 import { afterEach } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
 
-export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'memory', I>
+export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'memory', I> | SharedQueue<T, I>
 
 /** How a transport is named and made; all else it must do alike. */
 export interface Subject {
@@ -20,6 +20,10 @@ export interface Subject {
   readonly plainFacts: object
   /** Options of `put` that say something of the message, and what `receive` tells then. */
   readonly labelled: readonly { put: object; facts: object }[]
+  /** The highest priority, default 32,767. */
+  readonly highest?: number
+  /** Only the next message can be peeked at. */
+  readonly peeksNextOnly?: boolean
 }
 
 /** Every message of {@link unit} has so many bytes. */
@@ -67,6 +71,20 @@ export const subjects: readonly Subject[] = [
     labelled: [
       { put: { priority: 7 }, facts: { type: 32_761, priority: 7 } },
       { put: { priority: 32_767 }, facts: { type: 1, priority: 32_767 } },
+    ],
+  },
+  {
+    name: 'shm:',
+    newAddress: () => `shm:${newName()}`,
+    sized: (fits) => ({ capacity: fits, maxMessageBytes: fits * unitBytes }),
+    // Some tests open a queue with another codec than it was made with.
+    always: { anyType: true },
+    highest: 9,
+    peeksNextOnly: true,
+    plainFacts: { priority: 0, deliveryCount: 1, redelivered: false },
+    labelled: [
+      { put: { priority: 7 }, facts: { priority: 7, deliveryCount: 1, redelivered: false } },
+      { put: { priority: 9 }, facts: { priority: 9, deliveryCount: 1, redelivered: false } },
     ],
   },
   {
