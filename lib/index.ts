@@ -33,8 +33,8 @@ export type {
   TypeOrPriority,
   TypeSelector,
 } from './queue/queue-options.js'
-export { Lease, type NackOptions } from './shm/lease.js'
-export { SharedQueue, type LeaseOptions } from './shm/queue.js'
-export type { Participant, ShmQueueStat } from './shm/transport.js'
 export type { ReadableOptions } from './queue/streams.js'
 export type { Capabilities, QueueStat } from './queue/transport.js'
+export { Lease, type NackOptions } from './shm/lease.js'
+export { type LeaseOptions, SharedQueue } from './shm/queue.js'
+export type { Participant, ShmQueueStat } from './shm/transport.js'

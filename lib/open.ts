@@ -15,7 +15,6 @@ import { Packing } from './queue/packing.js'
 import type { Scheme, SchemeOf } from './queue/queue-options.js'
 import type { Transport } from './queue/transport.js'
 import { TypedQueue } from './queue/typed-queue.js'
-import { Channel } from './wait/channel.js'
 import {
   openQueue as openShmQueue,
   type CreateOptions as ShmCreateOptions,
@@ -24,6 +23,7 @@ import {
 import { SharedQueue } from './shm/queue.js'
 import { ShmTransport } from './shm/transport.js'
 import { openTransport, type CreateOptions as SysvCreateOptions } from './sysv/open.js'
+import { Channel } from './wait/channel.js'
 
 /** Options of opening a System V queue as a typed one. */
 export interface SysvOpenOptions {

@@ -183,7 +183,8 @@ IPCKIT_API const char* ipckit_version(void);
 IPCKIT_API const char* ipckit_strerror(int error);
 IPCKIT_API const char* ipckit_error_name(int error);
 
-/* The fingerprint of a type by its name, as every client computes it: FNV-1a of the bytes, 64 bits, never 0. */
+/* The fingerprint of a type by its name, as every client computes it: FNV-1a of the bytes, 64 bits, never 0.
+ */
 IPCKIT_API uint64_t ipckit_fingerprint(const char* type_name);
 
 /* Names: 1 to 200 bytes, with or without a leading '/', and no other '/'. */

@@ -42,9 +42,10 @@ export const ring = {
 export interface ShmFailure {
   /** Negative: of the ring, or of the system. */
   errno: number
+  /** The system call, or the function of the C library. */
+  syscall: string
   action: string
   resource: string
-  syscall?: string
   advice?: string | undefined
 }
 
@@ -56,7 +57,10 @@ const codes = new Map<number, { code: IpckitErrorCode; why: string }>([
       why: 'its bytes make no sense: it was damaged, truncated or written over by another program; remove it and make it anew',
     },
   ],
-  [ring.stale, { code: 'ERR_IPC_STALE', why: 'this delivery is over, and the message may be with someone else' }],
+  [
+    ring.stale,
+    { code: 'ERR_IPC_STALE', why: 'this delivery is over, and the message may be with someone else' },
+  ],
   [
     ring.held,
     {
@@ -64,7 +68,10 @@ const codes = new Map<number, { code: IpckitErrorCode; why: string }>([
       why: 'a living process holds a lock of the queue and does not go on; is it stopped? stat().participants has its pid',
     },
   ],
-  [ring.forked, { code: 'ERR_IPC_UNSUPPORTED', why: 'the handle belongs to the parent process; open the queue again' }],
+  [
+    ring.forked,
+    { code: 'ERR_IPC_UNSUPPORTED', why: 'the handle belongs to the parent process; open the queue again' },
+  ],
   [
     ring.participants,
     {
@@ -74,13 +81,16 @@ const codes = new Map<number, { code: IpckitErrorCode; why: string }>([
   ],
   [
     ring.prefetch,
-    { code: 'ERR_IPC_PREFETCH', why: 'this handle holds as many leases as its `prefetch` allows; settle some first' },
+    {
+      code: 'ERR_IPC_PREFETCH',
+      why: 'this handle holds as many leases as its `prefetch` allows; settle some first',
+    },
   ],
   [ring.tasks, { code: 'ERR_IPC_TASKS', why: 'taskDone was called more often than values were got' }],
 ])
 
 /** The error of a failed call. */
-export function shmError({ errno, action, resource, syscall = 'shm', advice }: ShmFailure): IpcError {
+export function shmError({ errno, action, resource, syscall, advice }: ShmFailure): IpcError {
   const details = { resource, errno, syscall }
   if (errno === ring.shutdown) {
     return new ShutdownError(`Cannot ${action} ${resource}: the queue was shut down`, {
@@ -141,7 +151,13 @@ export function openError(resource: string, creating: boolean, wanted: string, w
     case ring.size:
       return refuse(`its file has ${why.size} bytes, which is not what the queue in it needs`)
   }
-  return shmError({ errno: why.errno, action, resource, syscall: 'open', advice: openAdvice(why.errno, creating) })
+  return shmError({
+    errno: why.errno,
+    action,
+    resource,
+    syscall: 'open',
+    advice: openAdvice(why.errno, creating),
+  })
 }
 
 function openAdvice(errno: number, creating: boolean): string | undefined {

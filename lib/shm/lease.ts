@@ -126,7 +126,7 @@ export class Lease<T> {
   }
 
   #error(errno: number, action: string, resource: string): IpcError {
-    return shmError({ errno, action, resource })
+    return shmError({ errno, syscall: 'ipckit_queue_ack', action, resource })
   }
 }
 

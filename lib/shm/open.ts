@@ -3,7 +3,15 @@
  */
 import { native } from '../binding.js'
 import type { SystemFailure } from '../errors.js'
-import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, checkString, outOfRange } from '../options.js'
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkMode,
+  checkObject,
+  checkString,
+  outOfRange,
+} from '../options.js'
 import { openError, type Refusal, shmError } from './failure.js'
 
 /** Options of opening a queue in shared memory. */

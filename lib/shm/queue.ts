@@ -1,7 +1,14 @@
 /** A typed queue in shared memory: what only such a queue can do, on top of what every queue does. */
 import type { Codec } from '../codec/codec.js'
 import { closedError, type DecodeError } from '../errors.js'
-import { checkInteger, checkKeys, checkObject, checkTimeout, type SyncWaitOptions, type WaitOptions } from '../options.js'
+import {
+  checkInteger,
+  checkKeys,
+  checkObject,
+  checkTimeout,
+  type SyncWaitOptions,
+  type WaitOptions,
+} from '../options.js'
 import { iterate } from '../queue/iterate.js'
 import { Packing } from '../queue/packing.js'
 import type { Selector } from '../queue/transport.js'

@@ -29,6 +29,9 @@ const items = 1
 const space = 2
 const tasks = 4
 
+/** The function of the C library that puts. */
+const put = 'ipckit_queue_put'
+
 const states = ['unknown', 'open', 'draining', 'stopped', 'corrupt'] as const
 
 /** One look at a queue in shared memory. */
@@ -148,21 +151,21 @@ export class ShmTransport implements Transport {
   }
 
   tooLarge(length: number): IpcError {
-    return this.error(-errnoOf.EMSGSIZE, 'send to', this.#tooLargeAdvice(length))
+    return this.#error(-errnoOf.EMSGSIZE, put, 'send to', this.#tooLargeAdvice(length))
   }
 
   send(message: Outgoing): boolean {
     const result = native.shmPut(this.#handle, message.bytes, message.length, message.label)
     if (result === 0) return true
     if (result === -errnoOf.EAGAIN) return false
-    throw this.error(result, 'send to', this.#sendAdvice(result, message.length))
+    throw this.#error(result, put, 'send to', this.#sendAdvice(result, message.length))
   }
 
   sendMany(batch: OutgoingBatch, from: number): number {
     const result = native.shmPutMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) return result
     if (result === -errnoOf.EAGAIN) return 0
-    throw this.error(result, 'send to', this.#sendAdvice(result, batch.index[from * 4 + 1] as number))
+    throw this.#error(result, put, 'send to', this.#sendAdvice(result, batch.index[from * 4 + 1] as number))
   }
 
   receive(selector: Selector, max: number): number {
@@ -222,17 +225,17 @@ export class ShmTransport implements Transport {
 
   taskDone(): void {
     const result = native.shmTaskDone(this.#handle)
-    if (result < 0) throw this.error(result, 'end a task of')
+    if (result < 0) throw this.#error(result, 'ipckit_queue_task_done', 'end a task of')
   }
 
   shutdown(immediate: boolean): void {
     const result = native.shmShutdown(this.#handle, immediate ? 1 : 0)
-    if (result < 0) throw this.error(result, 'shut down')
+    if (result < 0) throw this.#error(result, 'ipckit_queue_shutdown', 'shut down')
   }
 
   clear(): number {
     const result = native.shmClear(this.#handle)
-    if (result < 0) throw this.error(result, 'clear')
+    if (result < 0) throw this.#error(result, 'ipckit_queue_clear', 'clear')
     return result
   }
 
@@ -241,7 +244,7 @@ export class ShmTransport implements Transport {
     const result = native.shmJoin(this.#handle)
     if (result === 0) return true
     if (result === -errnoOf.EAGAIN) return false
-    throw this.error(result, 'join')
+    throw this.#error(result, 'ipckit_queue_join', 'join')
   }
 
   /** Calls back once when {@link isJoined} may have become true. */
@@ -317,8 +320,8 @@ export class ShmTransport implements Transport {
     unlink(this.#name)
   }
 
-  error(errno: number, action: string, advice?: string): IpcError {
-    return shmError({ errno, action, resource: this.address, advice })
+  #error(errno: number, syscall: string, action: string, advice?: string): IpcError {
+    return shmError({ errno, syscall, action, resource: this.address, advice })
   }
 
   /** One event means that there may be something for any of those who asked. */
@@ -336,7 +339,8 @@ export class ShmTransport implements Transport {
       const result = call()
       if (result >= 0) return result
       if (result === -errnoOf.EAGAIN) return 0
-      if (result !== -errnoOf.EMSGSIZE || box.length(0) <= box.bytes.length) throw this.error(result, action)
+      if (result !== -errnoOf.EMSGSIZE || box.length(0) <= box.bytes.length)
+        throw this.#error(result, 'ipckit_queue_get', action)
       box = inbox(box.length(0))
     }
   }
@@ -350,7 +354,7 @@ export class ShmTransport implements Transport {
     const result = native.shmArm(this.#handle, token, interest)
     if (result === 0) return
     forget(token)
-    throw this.error(result, 'wait for')
+    throw this.#error(result, 'pthread_create', 'wait for')
   }
 
   #disarm(at: number): void {
@@ -361,7 +365,7 @@ export class ShmTransport implements Transport {
 
   #block(interest: number, milliseconds: number, action: string): void {
     const result = native.shmWait(this.#handle, interest, milliseconds)
-    if (result < 0) throw this.error(result, action)
+    if (result < 0) throw this.#error(result, 'futex', action)
   }
 
   #sendAdvice(errno: number, length: number): string | undefined {

@@ -96,9 +96,9 @@ napi_value throw_refusal(napi_env env, int error, const char* syscall, const ipc
   return nullptr;
 }
 
-/// shmOpen(name, how, sizes, type): handle. `how`: 0 open, 1 create, 2 either. `sizes`: Float64Array [capacity,
-/// deadCapacity, capacityBytes, maxMessageBytes, priorities, participants, maxDeliveries, mode, flags, prefetch],
-/// 0 for the default. An empty `type` is any.
+/// shmOpen(name, how, sizes, type): handle. `how`: 0 open, 1 create, 2 either. `sizes`: Float64Array
+/// [capacity, deadCapacity, capacityBytes, maxMessageBytes, priorities, participants, maxDeliveries, mode,
+/// flags, prefetch], 0 for the default. An empty `type` is any.
 napi_value shm_open(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   const std::string name = given.text(0);
@@ -166,8 +166,8 @@ napi_value shm_put(napi_env env, napi_callback_info info) {
   // A getter of the caller's may have taken the memory away since it was measured.
   if (length > bytes.size()) return to_js(env, -EFAULT);
   if (queue->was_removed()) return to_js(env, -EIDRM);
-  return to_js(env, ipckit_queue_try_put(queue->get(), bytes.data(), length,
-                                         static_cast<uint32_t>(given.integer(3))));
+  return to_js(
+      env, ipckit_queue_try_put(queue->get(), bytes.data(), length, static_cast<uint32_t>(given.integer(3))));
 }
 
 /// shmPutMany(handle, bytes, index, from, count): how many of the batch were put; negative when none was
@@ -210,14 +210,15 @@ void enter(environment& self, shm_queue& queue, const ipckit_message_t* messages
   }
 }
 
-/// How many messages lie in the inbox now; negative when none does. With -EMSGSIZE the first entry has the room
-/// that the next message needs.
+/// How many messages lie in the inbox now; negative when none does. With -EMSGSIZE the first entry has the
+/// room that the next message needs.
 template <class Take>
 napi_value receive(napi_env env, environment& self, shm_queue* queue, int32_t wanted, bool held, Take take) {
   if (queue == nullptr) return to_js(env, -EBADF);
   ipckit_message_t messages[256];
   const int max = std::min({wanted, self.inbox_room(), 256});
-  const int64_t count = take(self.inbox.bytes.data, self.inbox.bytes.size, messages, static_cast<size_t>(max));
+  const int64_t count =
+      take(self.inbox.bytes.data, self.inbox.bytes.size, messages, static_cast<size_t>(max));
   if (count == -EMSGSIZE) self.inbox_entries()[0] = {0, static_cast<int32_t>(messages[0].length), 0, 0};
   if (count > 0) enter(self, *queue, messages, count, held);
   return to_js(env, static_cast<int32_t>(queue->or_removed(count)));
@@ -266,8 +267,8 @@ napi_value shm_get_dead(napi_env env, napi_callback_info info) {
   return receive_one(env, arguments<1>(env, info), ipckit_queue_get_dead);
 }
 
-/// shmSettle(handle, number, what, milliseconds): ends a delivery, or extends it: 0 or negative. `what`: 0 ack,
-/// 1 nack with a delay, 2 reject, 3 extend
+/// shmSettle(handle, number, what, milliseconds): ends a delivery, or extends it: 0 or negative. `what`: 0
+/// ack, 1 nack with a delay, 2 reject, 3 extend
 napi_value shm_settle(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -326,9 +327,9 @@ napi_value shm_clear(napi_env env, napi_callback_info info) {
 }
 
 /// shmStatus(handle, Float64Array [depth, delayed, inFlight, dead, totalPut, totalDone, totalRedelivered,
-/// totalExpired, totalDead, totalDropped, recoveries, capacity, capacityBytes, freeBytes, maxMessageBytes, sizeBytes,
-/// created, deadCapacity, priorities, maxDeliveries, state, flags, participants, maxParticipants, uid, mode, unlinked]):
-/// the name of the type
+/// totalExpired, totalDead, totalDropped, recoveries, capacity, capacityBytes, freeBytes, maxMessageBytes,
+/// sizeBytes, created, deadCapacity, priorities, maxDeliveries, state, flags, participants, maxParticipants,
+/// uid, mode, unlinked]): the name of the type
 napi_value shm_status(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -338,15 +339,33 @@ napi_value shm_status(napi_env env, napi_callback_info info) {
   if (result < 0) return throw_failure(env, {-result, "stat"});
   const auto number = [](uint64_t value) { return static_cast<double>(value); };
   fill(env, given.raw(1),
-       {number(now.depth),         number(now.delayed),          number(now.in_flight),
-        number(now.dead),          number(now.total_put),        number(now.total_done),
-        number(now.total_redelivered), number(now.total_expired), number(now.total_dead),
-        number(now.total_dropped), number(now.recoveries),       number(now.capacity),
-        number(now.capacity_bytes), number(now.free_bytes),      number(now.max_message_bytes),
-        number(now.size_bytes),    number(now.created),          number(now.dead_capacity),
-        number(now.priorities),    number(now.max_deliveries),   number(now.state),
-        number(now.flags),         number(now.participants),     number(now.max_participants),
-        number(now.owner),         number(now.mode),             number(now.unlinked)});
+       {number(now.depth),
+        number(now.delayed),
+        number(now.in_flight),
+        number(now.dead),
+        number(now.total_put),
+        number(now.total_done),
+        number(now.total_redelivered),
+        number(now.total_expired),
+        number(now.total_dead),
+        number(now.total_dropped),
+        number(now.recoveries),
+        number(now.capacity),
+        number(now.capacity_bytes),
+        number(now.free_bytes),
+        number(now.max_message_bytes),
+        number(now.size_bytes),
+        number(now.created),
+        number(now.dead_capacity),
+        number(now.priorities),
+        number(now.max_deliveries),
+        number(now.state),
+        number(now.flags),
+        number(now.participants),
+        number(now.max_participants),
+        number(now.owner),
+        number(now.mode),
+        number(now.unlinked)});
   return Napi::String::New(env, now.type_name);
 }
 
@@ -380,8 +399,8 @@ napi_value shm_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::outcome<sys::nothing> asked = given.self().waits.words.wait(
-      given.integer(1), queue->source(static_cast<uint32_t>(given.integer(2))));
+  const sys::outcome<sys::nothing> asked =
+      given.self().waits.words.wait(given.integer(1), queue->source(static_cast<uint32_t>(given.integer(2))));
   return to_js(env, asked.ok() ? 0 : -asked.why().error);
 }
 
@@ -392,16 +411,15 @@ napi_value shm_forget(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// shmWait(handle, interest, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR after a
-/// signal that ends waits; or negative
+/// shmWait(handle, interest, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR
+/// after a signal that ends waits; or negative
 napi_value shm_wait(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   environment& self = given.self();
   shm_queue* queue = find(self, given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  const std::unique_ptr<sys::futex_source> source =
-      queue->source(static_cast<uint32_t>(given.integer(1)));
+  const std::unique_ptr<sys::futex_source> source = queue->source(static_cast<uint32_t>(given.integer(1)));
   for (;;) {
     // A signal that came before this call, or too early to interrupt it, ends it too.
     if (self.is_interrupted()) return to_js(env, -EINTR);
@@ -410,7 +428,8 @@ napi_value shm_wait(napi_env env, napi_callback_info info) {
     if (!source->arm(&word, &bound)) return to_js(env, 1);
     const int64_t left = until.remaining();
     const int64_t sleep = std::min(bound, left);
-    const timespec longest{static_cast<time_t>(sleep / 1'000'000'000), static_cast<long>(sleep % 1'000'000'000)};
+    const timespec longest{static_cast<time_t>(sleep / 1'000'000'000),
+                           static_cast<long>(sleep % 1'000'000'000)};
     const long slept = ::syscall(SYS_futex, word.address, FUTEX_WAIT, word.expected, &longest, nullptr, 0);
     const int error = slept < 0 ? errno : 0;
     if (error == ETIMEDOUT && left <= bound) {

@@ -1,5 +1,5 @@
-// A queue in shared memory as this environment has it open: the handle of the C library, and the tokens of the
-// deliveries that JavaScript holds, which it knows by small numbers.
+// A queue in shared memory as this environment has it open: the handle of the C library, and the tokens of
+// the deliveries that JavaScript holds, which it knows by small numbers.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// Small questions about what a queue is: the number of a type's name, and whether the queue still has its name.
+// Small questions about what a queue is: the number of a type's name, and whether the queue still has its
+// name.
 #include <sys/stat.h>
 
 #include "queue.h"

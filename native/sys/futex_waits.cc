@@ -125,7 +125,8 @@ void futex_waits::forget(int token) {
 void futex_waits::settle() {
   std::unique_lock lock(mutex_);
   const auto is_settled = [this] {
-    return std::all_of(workers_.begin(), workers_.end(), [](const worker& each) { return each.leaving.empty(); });
+    return std::all_of(workers_.begin(), workers_.end(),
+                       [](const worker& each) { return each.leaving.empty(); });
   };
   // A rouse can come just before the sleep that it should end, where that is at one word.
   while (!settled_.wait_for(lock, std::chrono::milliseconds(1), is_settled)) {

@@ -1,6 +1,6 @@
-// Threads that wait at words of shared memory, each at as many as the kernel allows: futex_waitv(2), or futex(2)
-// and a thread for each word before Linux 5.16. They never take anything out of what they wait for, so nothing is
-// ever in their hands.
+// Threads that wait at words of shared memory, each at as many as the kernel allows: futex_waitv(2), or
+// futex(2) and a thread for each word before Linux 5.16. They never take anything out of what they wait for,
+// so nothing is ever in their hands.
 #pragma once
 
 #include <pthread.h>
@@ -28,8 +28,8 @@ struct futex_word {
 class futex_source {
  public:
   virtual ~futex_source() = default;
-  /// Announces the wait and then looks once more: false when trying is worth it, also because of a failure. Otherwise
-  /// where to sleep, and how long at most.
+  /// Announces the wait and then looks once more: false when trying is worth it, also because of a failure.
+  /// Otherwise where to sleep, and how long at most.
   virtual bool arm(futex_word* word, int64_t* bound_ns) = 0;
   /// The bound has passed and nobody woke us.
   virtual void sweep() = 0;
@@ -46,8 +46,8 @@ class futex_waits {
 
   /// Asks for one event of `token`, with result 0, when trying is worth it.
   outcome<nothing> wait(int token, std::unique_ptr<futex_source> source);
-  /// Takes the question back. The source may be in use for a moment longer: see settle(). An event that is already in
-  /// the sink stays there.
+  /// Takes the question back. The source may be in use for a moment longer: see settle(). An event that is
+  /// already in the sink stays there.
   void forget(int token);
   /// Blocks until no source that was forgotten is in use.
   void settle();
