@@ -114,14 +114,14 @@ export class Lease<T> {
     const { handle, address } = this.#origin
     this.#origin.checkOpen()
     const result =
-      this.#delivery === undefined ? ring.stale : native.shmSettle(handle, this.#delivery, what, time)
+      this.#delivery === undefined ? ring.stale : native.ringSettle(handle, this.#delivery, what, time)
     if (result >= 0) return
     if (result === ring.stale) this.#forget()
     throw this.#error(result, action, address)
   }
 
   #forget(): void {
-    if (this.#delivery !== undefined) native.shmDrop(this.#origin.handle, this.#delivery)
+    if (this.#delivery !== undefined) native.ringDrop(this.#origin.handle, this.#delivery)
     this.#delivery = undefined
   }
 
@@ -132,6 +132,6 @@ export class Lease<T> {
 
 /** Gives up a delivery whose message nobody can read. */
 export function rejectDelivery(handle: number, delivery: number): void {
-  native.shmSettle(handle, delivery, giveUp, 0)
-  native.shmDrop(handle, delivery)
+  native.ringSettle(handle, delivery, giveUp, 0)
+  native.ringDrop(handle, delivery)
 }

@@ -95,7 +95,7 @@ export function openQueue(name: string, how: How, type: string, options: CreateO
   ])
   const wanted = checkBoolean('anyType', anyType) ? '' : type
   try {
-    return native.shmOpen(name, how === 'open' ? 0 : how === 'create' ? 1 : 2, sizes, wanted)
+    return native.ringOpen(name, how === 'open' ? 0 : how === 'create' ? 1 : 2, sizes, wanted)
   } catch (error) {
     throw openError(resource, how === 'create', type, error as Refusal)
   }
@@ -108,7 +108,7 @@ export function openQueue(name: string, how: How, type: string, options: CreateO
 export function unlink(name: string): void {
   checkName(name)
   try {
-    native.shmUnlink(name)
+    native.ringUnlink(name)
   } catch (error) {
     const { errno, syscall } = error as SystemFailure
     throw shmError({ errno, syscall, action: 'remove', resource: `shm:${name}` })

@@ -118,7 +118,7 @@ export class ShmTransport implements Transport {
     this.#handle = handle
     this.address = `shm:${name}`
     const tokens = this.#tokens
-    closeWhenForgotten(this, () => native.shmClose(handle, tokens))
+    closeWhenForgotten(this, () => native.ringClose(handle, tokens))
     const { maxMessageBytes, priorities } = this.stat()
     this.maxMessageBytes = maxMessageBytes
     this.#priorities = priorities
@@ -155,14 +155,14 @@ export class ShmTransport implements Transport {
   }
 
   send(message: Outgoing): boolean {
-    const result = native.shmPut(this.#handle, message.bytes, message.length, message.label)
+    const result = native.ringPut(this.#handle, message.bytes, message.length, message.label)
     if (result === 0) return true
     if (result === -errnoOf.EAGAIN) return false
     throw this.#error(result, put, 'send to', this.#sendAdvice(result, message.length))
   }
 
   sendMany(batch: OutgoingBatch, from: number): number {
-    const result = native.shmPutMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
+    const result = native.ringPutMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) return result
     if (result === -errnoOf.EAGAIN) return 0
     throw this.#error(result, put, 'send to', this.#sendAdvice(result, batch.index[from * 4 + 1] as number))
@@ -171,7 +171,7 @@ export class ShmTransport implements Transport {
   receive(selector: Selector, max: number): number {
     const { lease } = selector
     return this.#take('receive from', () =>
-      lease === undefined ? native.shmGet(this.#handle, max) : native.shmLease(this.#handle, max, lease),
+      lease === undefined ? native.ringGet(this.#handle, max) : native.ringLease(this.#handle, max, lease),
     )
   }
 
@@ -179,12 +179,12 @@ export class ShmTransport implements Transport {
     if (position > 0) {
       throw unsupported(this.address, 'peeking behind the next message', 'only position 0 can be peeked at')
     }
-    return this.#take('peek into', () => native.shmPeek(this.#handle)) === 1
+    return this.#take('peek into', () => native.ringPeek(this.#handle)) === 1
   }
 
   /** Takes the oldest message that was given up into the inbox; false when there is none. */
   takeDeadLetter(): boolean {
-    return this.#take('receive from', () => native.shmGetDead(this.#handle)) === 1
+    return this.#take('receive from', () => native.ringGetDead(this.#handle)) === 1
   }
 
   blockToSend(_message: Outgoing, milliseconds: number): boolean {
@@ -224,24 +224,24 @@ export class ShmTransport implements Transport {
   }
 
   taskDone(): void {
-    const result = native.shmTaskDone(this.#handle)
+    const result = native.ringTaskDone(this.#handle)
     if (result < 0) throw this.#error(result, 'ipckit_queue_task_done', 'end a task of')
   }
 
   shutdown(immediate: boolean): void {
-    const result = native.shmShutdown(this.#handle, immediate ? 1 : 0)
+    const result = native.ringShutdown(this.#handle, immediate ? 1 : 0)
     if (result < 0) throw this.#error(result, 'ipckit_queue_shutdown', 'shut down')
   }
 
   clear(): number {
-    const result = native.shmClear(this.#handle)
+    const result = native.ringClear(this.#handle)
     if (result < 0) throw this.#error(result, 'ipckit_queue_clear', 'clear')
     return result
   }
 
   /** Whether every message that was put has been settled. */
   isJoined(): boolean {
-    const result = native.shmJoin(this.#handle)
+    const result = native.ringJoin(this.#handle)
     if (result === 0) return true
     if (result === -errnoOf.EAGAIN) return false
     throw this.#error(result, 'ipckit_queue_join', 'join')
@@ -267,7 +267,7 @@ export class ShmTransport implements Transport {
     const out = new Float64Array(27)
     let type: string
     try {
-      type = native.shmStatus(this.#handle, out)
+      type = native.ringStatus(this.#handle, out)
     } catch (error) {
       const { errno, syscall } = error as SystemFailure
       throw shmError({ errno, syscall, action: 'read the state of', resource: this.address })
@@ -303,7 +303,7 @@ export class ShmTransport implements Transport {
       sizeBytes: at(15),
       created: new Date(at(16) / 1e6),
       maxParticipants: at(23),
-      participants: native.shmParticipants(this.#handle).map(({ since, ...others }) => ({
+      participants: native.ringParticipants(this.#handle).map(({ since, ...others }) => ({
         ...others,
         since: new Date(since / 1e6),
       })),
@@ -313,7 +313,7 @@ export class ShmTransport implements Transport {
   close(): void {
     wasClosed(this)
     for (const token of this.#tokens) forget(token)
-    native.shmClose(this.#handle, this.#tokens)
+    native.ringClose(this.#handle, this.#tokens)
   }
 
   unlink(): void {
@@ -351,7 +351,7 @@ export class ShmTransport implements Transport {
       forget(token)
       then()
     })
-    const result = native.shmArm(this.#handle, token, interest)
+    const result = native.ringArm(this.#handle, token, interest)
     if (result === 0) return
     forget(token)
     throw this.#error(result, 'pthread_create', 'wait for')
@@ -360,11 +360,11 @@ export class ShmTransport implements Transport {
   #disarm(at: number): void {
     const token = this.#tokens[at] as number
     forget(token)
-    native.shmForget(token)
+    native.ringForget(token)
   }
 
   #block(interest: number, milliseconds: number, action: string): void {
-    const result = native.shmWait(this.#handle, interest, milliseconds)
+    const result = native.ringWait(this.#handle, interest, milliseconds)
     if (result < 0) throw this.#error(result, 'futex', action)
   }
 

@@ -96,7 +96,7 @@ napi_value throw_refusal(napi_env env, int error, const char* syscall, const ipc
   return nullptr;
 }
 
-/// shmOpen(name, how, sizes, type): handle. `how`: 0 open, 1 create, 2 either. `sizes`: Float64Array
+/// ringOpen(name, how, sizes, type): handle. `how`: 0 open, 1 create, 2 either. `sizes`: Float64Array
 /// [capacity, deadCapacity, capacityBytes, maxMessageBytes, priorities, participants, maxDeliveries, mode,
 /// flags, prefetch], 0 for the default. An empty `type` is any.
 napi_value shm_open(napi_env env, napi_callback_info info) {
@@ -133,7 +133,7 @@ napi_value shm_open(napi_env env, napi_callback_info info) {
   return to_js(env, given.self().shm_queues.add(shm_queue(queue)));
 }
 
-/// shmClose(handle, tokens): gives up the handle, and the events that were asked for with the tokens
+/// ringClose(handle, tokens): gives up the handle, and the events that were asked for with the tokens
 napi_value shm_close(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
@@ -147,7 +147,7 @@ napi_value shm_close(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// shmUnlink(name)
+/// ringUnlink(name)
 napi_value shm_unlink(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   const int result = ipckit_queue_unlink(given.text(0).c_str(), nullptr);
@@ -156,7 +156,7 @@ napi_value shm_unlink(napi_env env, napi_callback_info info) {
 
 shm_queue* find(environment& self, int32_t handle) { return self.shm_queues.find(handle); }
 
-/// shmPut(handle, bytes, length, priority): 0 or negative
+/// ringPut(handle, bytes, length, priority): 0 or negative
 napi_value shm_put(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -170,7 +170,7 @@ napi_value shm_put(napi_env env, napi_callback_info info) {
       env, ipckit_queue_try_put(queue->get(), bytes.data(), length, static_cast<uint32_t>(given.integer(3))));
 }
 
-/// shmPutMany(handle, bytes, index, from, count): how many of the batch were put; negative when none was
+/// ringPutMany(handle, bytes, index, from, count): how many of the batch were put; negative when none was
 napi_value shm_put_many(napi_env env, napi_callback_info info) {
   const arguments<5> given(env, info);
   environment& self = given.self();
@@ -224,7 +224,7 @@ napi_value receive(napi_env env, environment& self, shm_queue* queue, int32_t wa
   return to_js(env, static_cast<int32_t>(queue->or_removed(count)));
 }
 
-/// shmGet(handle, max)
+/// ringGet(handle, max)
 napi_value shm_get(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -234,7 +234,7 @@ napi_value shm_get(napi_env env, napi_callback_info info) {
                  });
 }
 
-/// shmLease(handle, max, milliseconds): as shmGet; 0 ms is without end
+/// ringLease(handle, max, milliseconds): as ringGet; 0 ms is without end
 napi_value shm_lease(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -257,17 +257,17 @@ napi_value receive_one(napi_env env, const arguments<1>& given, Get get) {
                  });
 }
 
-/// shmPeek(handle): a copy of the next message
+/// ringPeek(handle): a copy of the next message
 napi_value shm_peek(napi_env env, napi_callback_info info) {
   return receive_one(env, arguments<1>(env, info), ipckit_queue_peek);
 }
 
-/// shmGetDead(handle): takes the oldest dead letter
+/// ringGetDead(handle): takes the oldest dead letter
 napi_value shm_get_dead(napi_env env, napi_callback_info info) {
   return receive_one(env, arguments<1>(env, info), ipckit_queue_get_dead);
 }
 
-/// shmSettle(handle, number, what, milliseconds): ends a delivery, or extends it: 0 or negative. `what`: 0
+/// ringSettle(handle, number, what, milliseconds): ends a delivery, or extends it: 0 or negative. `what`: 0
 /// ack, 1 nack with a delay, 2 reject, 3 extend
 napi_value shm_settle(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
@@ -289,21 +289,21 @@ napi_value shm_settle(napi_env env, napi_callback_info info) {
   }
 }
 
-/// shmDrop(handle, number): the delivery is over, and its number may be used again
+/// ringDrop(handle, number): the delivery is over, and its number may be used again
 napi_value shm_drop(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   if (shm_queue* queue = find(given.self(), given.integer(0))) queue->drop(given.integer(1));
   return nullptr;
 }
 
-/// shmTaskDone(handle): 0 or negative
+/// ringTaskDone(handle): 0 or negative
 napi_value shm_task_done(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   return to_js(env, queue == nullptr ? -EBADF : ipckit_queue_task_done(queue->get()));
 }
 
-/// shmJoin(handle): 0 when nothing is pending, -EAGAIN when something is, or negative
+/// ringJoin(handle): 0 when nothing is pending, -EAGAIN when something is, or negative
 napi_value shm_join(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -312,21 +312,21 @@ napi_value shm_join(napi_env env, napi_callback_info info) {
   return to_js(env, static_cast<int32_t>(queue->or_removed(result == -ETIMEDOUT ? -EAGAIN : result)));
 }
 
-/// shmShutdown(handle, immediate): 0 or negative
+/// ringShutdown(handle, immediate): 0 or negative
 napi_value shm_shutdown(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   return to_js(env, queue == nullptr ? -EBADF : ipckit_queue_shutdown(queue->get(), given.integer(1)));
 }
 
-/// shmClear(handle): how many messages were removed, or negative
+/// ringClear(handle): how many messages were removed, or negative
 napi_value shm_clear(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   return to_js(env, queue == nullptr ? int64_t{-EBADF} : ipckit_queue_clear(queue->get()));
 }
 
-/// shmStatus(handle, Float64Array [depth, delayed, inFlight, dead, totalPut, totalDone, totalRedelivered,
+/// ringStatus(handle, Float64Array [depth, delayed, inFlight, dead, totalPut, totalDone, totalRedelivered,
 /// totalExpired, totalDead, totalDropped, recoveries, capacity, capacityBytes, freeBytes, maxMessageBytes,
 /// sizeBytes, created, deadCapacity, priorities, maxDeliveries, state, flags, participants, maxParticipants,
 /// uid, mode, unlinked]): the name of the type
@@ -369,7 +369,7 @@ napi_value shm_status(napi_env env, napi_callback_info info) {
   return Napi::String::New(env, now.type_name);
 }
 
-/// shmParticipants(handle): an array of {pid, name, producer, consumer, leases, since, self}
+/// ringParticipants(handle): an array of {pid, name, producer, consumer, leases, since, self}
 napi_value shm_participants(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -394,7 +394,7 @@ napi_value shm_participants(napi_env env, napi_callback_info info) {
   return list;
 }
 
-/// shmArm(handle, token, interest): asks for one event of the token; 0 or -errno
+/// ringArm(handle, token, interest): asks for one event of the token; 0 or -errno
 napi_value shm_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
@@ -404,14 +404,14 @@ napi_value shm_arm(napi_env env, napi_callback_info info) {
   return to_js(env, asked.ok() ? 0 : -asked.why().error);
 }
 
-/// shmForget(token): takes the question back
+/// ringForget(token): takes the question back
 napi_value shm_forget(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   given.self().waits.words.forget(given.integer(0));
   return nullptr;
 }
 
-/// shmWait(handle, interest, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR
+/// ringWait(handle, interest, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR
 /// after a signal that ends waits; or negative
 napi_value shm_wait(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
@@ -445,26 +445,26 @@ napi_value shm_wait(napi_env env, napi_callback_info info) {
 }  // namespace
 
 void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self) {
-  define(env, exports, self, "shmOpen", shm_open);
-  define(env, exports, self, "shmClose", shm_close);
-  define(env, exports, self, "shmUnlink", shm_unlink);
-  define(env, exports, self, "shmPut", shm_put);
-  define(env, exports, self, "shmPutMany", shm_put_many);
-  define(env, exports, self, "shmGet", shm_get);
-  define(env, exports, self, "shmLease", shm_lease);
-  define(env, exports, self, "shmPeek", shm_peek);
-  define(env, exports, self, "shmGetDead", shm_get_dead);
-  define(env, exports, self, "shmSettle", shm_settle);
-  define(env, exports, self, "shmDrop", shm_drop);
-  define(env, exports, self, "shmTaskDone", shm_task_done);
-  define(env, exports, self, "shmJoin", shm_join);
-  define(env, exports, self, "shmShutdown", shm_shutdown);
-  define(env, exports, self, "shmClear", shm_clear);
-  define(env, exports, self, "shmStatus", shm_status);
-  define(env, exports, self, "shmParticipants", shm_participants);
-  define(env, exports, self, "shmArm", shm_arm);
-  define(env, exports, self, "shmForget", shm_forget);
-  define(env, exports, self, "shmWait", shm_wait);
+  define(env, exports, self, "ringOpen", shm_open);
+  define(env, exports, self, "ringClose", shm_close);
+  define(env, exports, self, "ringUnlink", shm_unlink);
+  define(env, exports, self, "ringPut", shm_put);
+  define(env, exports, self, "ringPutMany", shm_put_many);
+  define(env, exports, self, "ringGet", shm_get);
+  define(env, exports, self, "ringLease", shm_lease);
+  define(env, exports, self, "ringPeek", shm_peek);
+  define(env, exports, self, "ringGetDead", shm_get_dead);
+  define(env, exports, self, "ringSettle", shm_settle);
+  define(env, exports, self, "ringDrop", shm_drop);
+  define(env, exports, self, "ringTaskDone", shm_task_done);
+  define(env, exports, self, "ringJoin", shm_join);
+  define(env, exports, self, "ringShutdown", shm_shutdown);
+  define(env, exports, self, "ringClear", shm_clear);
+  define(env, exports, self, "ringStatus", shm_status);
+  define(env, exports, self, "ringParticipants", shm_participants);
+  define(env, exports, self, "ringArm", shm_arm);
+  define(env, exports, self, "ringForget", shm_forget);
+  define(env, exports, self, "ringWait", shm_wait);
 }
 
 }  // namespace ipckit::node
