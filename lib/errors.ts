@@ -7,14 +7,23 @@ import { constants } from 'node:os'
 /** Codes of our own; every other `code` is the kernel's name of an errno, such as `'EACCES'`. */
 export type IpckitErrorCode =
   | 'ERR_IPC_CLOSED'
+  | 'ERR_IPC_CORRUPT'
   | 'ERR_IPC_DECODE'
   | 'ERR_IPC_ENCODE'
   | 'ERR_IPC_EOF'
+  | 'ERR_IPC_HELD'
+  | 'ERR_IPC_PARTICIPANTS'
+  | 'ERR_IPC_PREFETCH'
   | 'ERR_IPC_RECYCLED'
+  | 'ERR_IPC_REFUSED'
+  | 'ERR_IPC_SHUTDOWN'
+  | 'ERR_IPC_STALE'
+  | 'ERR_IPC_TASKS'
   | 'ERR_IPC_TIMEOUT'
   | 'ERR_IPC_TRUNCATED'
   | 'ERR_IPC_UNINITIALIZED'
   | 'ERR_IPC_UNSAFE'
+  | 'ERR_IPC_TYPE'
   | 'ERR_IPC_UNSUPPORTED'
 
 /** What `code` of an {@link IpcError} may be: ours, or any errno of the system. */
@@ -85,6 +94,9 @@ export class RemovedError extends IpcError {}
 /** The other end of a connection is closed, and everything that it had sent has been received (`ERR_IPC_EOF`). */
 export class EOFError extends IpcError {}
 
+/** The queue was shut down, by this process or another: nothing can be put, and nothing comes any more. */
+export class ShutdownError extends IpcError {}
+
 /**
  * A message arrived that the codec could not decode. It has left the queue: its bytes are here, so that
  * nothing is lost.
@@ -121,6 +133,7 @@ for (const [name, type] of Object.entries({
   ExistsError,
   RemovedError,
   EOFError,
+  ShutdownError,
   DecodeError,
 })) {
   Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true })

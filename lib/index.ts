@@ -15,6 +15,7 @@ export {
   type IpckitErrorCode,
   NotFoundError,
   RemovedError,
+  ShutdownError,
   TimeoutError,
 } from './errors.js'
 export { type CreateOptions, type OpenOptions, Queue, type SysvOpenOptions } from './open.js'
@@ -36,3 +37,6 @@ export type {
 } from './queue/queue-options.js'
 export type { ReadableOptions } from './queue/streams.js'
 export type { Capabilities, QueueStat } from './queue/transport.js'
+export { Lease, type NackOptions } from './shm/lease.js'
+export { type LeaseOptions, SharedQueue } from './shm/queue.js'
+export type { Participant, ShmQueueStat } from './shm/transport.js'

@@ -213,4 +213,40 @@ export interface Native {
   semopTakeBack(handle: number, operations: Int16Array): number
   semopWait(handle: number, operations: Int16Array, milliseconds: number): number
   semopCall(handle: number, token: number, operations: Int16Array): void
+  /**
+   * `how`: 0 open, 1 create, 2 either. `sizes`: [capacity, deadCapacity, capacityBytes, maxMessageBytes, priorities,
+   * participants, maxDeliveries, mode, flags, prefetch], 0 for the default. An empty `type` is any.
+   */
+  ringOpen(name: string, how: 0 | 1 | 2, sizes: Float64Array, type: string): number
+  ringClose(handle: number, tokens: Int32Array): void
+  ringUnlink(name: string): void
+  ringPut(handle: number, bytes: Uint8Array, length: number, priority: number): number
+  ringPutMany(handle: number, bytes: Uint8Array, index: Int32Array, from: number, count: number): number
+  /** With -EMSGSIZE the first entry of the inbox has the room that the next message needs. */
+  ringGet(handle: number, max: number): number
+  ringLease(handle: number, max: number, milliseconds: number): number
+  ringPeek(handle: number): number
+  ringGetDead(handle: number): number
+  /** `what`: 0 ack, 1 nack after a delay, 2 reject, 3 extend */
+  ringSettle(handle: number, delivery: number, what: number, milliseconds: number): number
+  ringDrop(handle: number, delivery: number): void
+  ringTaskDone(handle: number): number
+  ringJoin(handle: number): number
+  ringShutdown(handle: number, immediate: 0 | 1): number
+  ringClear(handle: number): number
+  /** The name of the type; see lib/shm/transport.ts for the numbers. */
+  ringStatus(handle: number, out: Float64Array): string
+  ringParticipants(handle: number): Array<{
+    pid: number
+    name: string
+    producer: boolean
+    consumer: boolean
+    leases: number
+    since: number
+    alive: boolean
+    self: boolean
+  }>
+  ringArm(handle: number, token: number, interest: number): number
+  ringForget(token: number): void
+  ringWait(handle: number, interest: number, milliseconds: number): number
 }

@@ -16,11 +16,20 @@ import {
   type OpenOptions as PosixOpenOptions,
 } from './posix/open.js'
 import { PosixTransport } from './posix/transport.js'
-import { parseAddress } from './queue/address.js'
+import { type Address, parseAddress } from './queue/address.js'
+import { Packing } from './queue/packing.js'
 import type { Scheme, SchemeOf } from './queue/queue-options.js'
 import type { Transport } from './queue/transport.js'
 import { TypedQueue } from './queue/typed-queue.js'
+import {
+  openQueue as openShmQueue,
+  type CreateOptions as ShmCreateOptions,
+  type OpenOptions as ShmOpenOptions,
+} from './shm/open.js'
+import { SharedQueue } from './shm/queue.js'
+import { ShmTransport } from './shm/transport.js'
 import { openTransport, type CreateOptions as SysvCreateOptions } from './sysv/open.js'
+import { Channel } from './wait/channel.js'
 
 /** Options of opening a System V queue as a typed one. */
 export interface SysvOpenOptions {
@@ -35,6 +44,7 @@ interface OpenOptionsByScheme {
   posix: PosixOpenOptions
   sysv: SysvOpenOptions
   fifo: FifoOpenOptions
+  shm: ShmOpenOptions
   memory: Record<never, never>
 }
 
@@ -42,6 +52,7 @@ interface CreateOptionsByScheme {
   posix: PosixCreateOptions
   sysv: SysvCreateOptions & SysvOpenOptions
   fifo: FifoCreateOptions
+  shm: ShmCreateOptions
   memory: MemoryCreateOptions
 }
 
@@ -50,11 +61,14 @@ export type OpenOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & OpenO
 /** Options of `Queue.create` and `Queue.openOrCreate`, by scheme, and the codec. */
 export type CreateOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & CreateOptionsByScheme[S]
 
+/** What opening an address gives: over `shm:` a queue that can do more. */
+export type QueueOf<S extends Scheme, T, I> = [S] extends ['shm'] ? SharedQueue<T, I> : Queue<T, S, I>
+
 type How = 'open' | 'create' | 'openOrCreate'
 
 /**
  * A typed queue that unrelated processes find by its address. The scheme picks what carries it:
- * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `fifo:/path`,
+ * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `fifo:/path`, `shm:/name`,
  * `memory:name`.
  *
  * @example
@@ -68,7 +82,12 @@ type How = 'open' | 'create' | 'openOrCreate'
  */
 export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S, I> {
   private constructor(transport: Transport, codec: Codec<T, I>) {
-    super(transport, codec)
+    super(new Channel(transport), new Packing(codec, transport))
+  }
+
+  /** Queues over `shm:` are of a class of their own, and queues all the same. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof TypedQueue
   }
 
   /**
@@ -80,7 +99,7 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
   static async open<const A extends string, T, I = T>(
     address: A,
     options: OpenOptions<SchemeOf<A>, T, I>,
-  ): Promise<Queue<T, SchemeOf<A>, I>> {
+  ): Promise<QueueOf<SchemeOf<A>, T, I>> {
     return Queue.#make(address, 'open', options)
   }
 
@@ -93,7 +112,7 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
   static async create<const A extends string, T, I = T>(
     address: A,
     options: CreateOptions<SchemeOf<A>, T, I>,
-  ): Promise<Queue<T, SchemeOf<A>, I>> {
+  ): Promise<QueueOf<SchemeOf<A>, T, I>> {
     return Queue.#make(address, 'create', options)
   }
 
@@ -101,7 +120,7 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
   static async openOrCreate<const A extends string, T, I = T>(
     address: A,
     options: CreateOptions<SchemeOf<A>, T, I>,
-  ): Promise<Queue<T, SchemeOf<A>, I>> {
+  ): Promise<QueueOf<SchemeOf<A>, T, I>> {
     return Queue.#make(address, 'openOrCreate', options)
   }
 
@@ -109,17 +128,21 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     address: string,
     how: How,
     options: { codec: Codec<T, I> },
-  ): Queue<T, S, I> {
+  ): QueueOf<S, T, I> {
     const { codec, ...others } = checkObject('options', options) as { codec: Codec<T, I> }
     if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
       throw wrongType('codec', 'a codec such as json() or struct({...})', codec)
     }
-    return new Queue(transportOf(address, how, others), codec)
+    const parsed = parseAddress(address)
+    if (parsed.scheme === 'shm') {
+      const handle = openShmQueue(parsed.name, how, codec.name, others)
+      return new SharedQueue(new ShmTransport(parsed.name, handle), codec) as QueueOf<S, T, I>
+    }
+    return new Queue(transportOf(parsed, how, others), codec) as TypedQueue<T, Scheme, I> as QueueOf<S, T, I>
   }
 }
 
-function transportOf(text: string, how: How, options: object): Transport {
-  const address = parseAddress(text)
+function transportOf(address: Exclude<Address, { scheme: 'shm' }>, how: How, options: object): Transport {
   switch (address.scheme) {
     case 'posix':
       return new PosixTransport(address.name, openQueue(address.name, how, options), true)

@@ -54,10 +54,10 @@ export function checkMode(value: unknown): number {
   return checkInteger('mode', value, 0, 0o777)
 }
 
-export function checkTimeout(value: unknown): number {
-  if (typeof value !== 'number') throw wrongType('timeoutMs', 'a number of milliseconds', value)
+export function checkTimeout(value: unknown, name = 'timeoutMs'): number {
+  if (typeof value !== 'number') throw wrongType(name, 'a number of milliseconds', value)
   if (!(value >= 0 && value <= maxTimeoutMs)) {
-    throw outOfRange('timeoutMs', `a number of milliseconds from 0 to ${maxTimeoutMs}`, value)
+    throw outOfRange(name, `a number of milliseconds from 0 to ${maxTimeoutMs}`, value)
   }
   return value
 }

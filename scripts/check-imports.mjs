@@ -44,6 +44,8 @@ const table = {
   'lib/posix': transport,
   'lib/sysv': transport,
   'lib/pipe': { ...transport, may: [...transport.may, 'lib/codec'] },
+  // Its queue is more than a transport: a typed queue that can do more than the others.
+  'lib/shm': { ...transport, may: [...transport.may, 'lib/queue'], types: [...transport.types, 'lib/codec'] },
   'lib/memory': transport,
   'lib/codec': { outside: /^(node:.*|msgpackr|cbor-x|@standard-schema\/spec)$/ },
   'lib/errors': { outside: builtins },

@@ -7,12 +7,14 @@ export type Address =
   | { scheme: 'posix'; name: string }
   | { scheme: 'sysv'; name: number | { path: string; project: number } | { id: number } | 'private' }
   | { scheme: 'fifo'; name: string }
+  | { scheme: 'shm'; name: string }
   | { scheme: 'memory'; name: string }
 
 const forms: Record<Scheme, string> = {
   posix: 'posix:/name',
   sysv: 'sysv:0x1234 (a key), sysv:id=5, sysv:/path?proj=1 or sysv:private',
   fifo: 'fifo:/path',
+  shm: 'shm:/name',
   memory: 'memory:name',
 }
 
@@ -33,6 +35,7 @@ export function parseAddress(value: unknown): Address {
   const rest = text.slice(colon + 1)
   switch (scheme) {
     case 'posix':
+    case 'shm':
       if (rest.startsWith('/')) return { scheme, name: rest }
       break
     case 'fifo':

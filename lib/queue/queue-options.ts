@@ -2,7 +2,7 @@
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 
 /** The schemes of addresses. */
-export type Scheme = 'posix' | 'sysv' | 'fifo' | 'memory'
+export type Scheme = 'posix' | 'sysv' | 'fifo' | 'shm' | 'memory'
 
 /** The scheme of an address: of a literal one exactly, of any other string, any. */
 export type SchemeOf<A extends string> = string extends A
@@ -15,7 +15,7 @@ export type SchemeOf<A extends string> = string extends A
 
 /** Higher priorities are delivered first. */
 export interface PriorityOption {
-  /** 0 to 32,767, default 0. */
+  /** 0 to 32,767, over `shm:` 0 to 9 unless the queue was made otherwise; default 0. */
   priority?: number | undefined
 }
 
@@ -61,4 +61,12 @@ export type Envelope<T, S extends Scheme = Scheme> = S extends 'sysv'
     }
   : S extends 'fifo'
     ? { readonly value: T }
-    : { readonly value: T; readonly priority: number }
+    : S extends 'shm'
+      ? {
+          readonly value: T
+          readonly priority: number
+          /** How often it was delivered, this time included. */
+          readonly deliveryCount: number
+          readonly redelivered: boolean
+        }
+      : { readonly value: T; readonly priority: number }

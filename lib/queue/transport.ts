@@ -24,6 +24,8 @@ export interface Selector {
   readonly maxBytes?: number
   /** A longer message is taken, and loses its end: the MSG_NOERROR of msgrcv(2). */
   readonly truncate?: boolean
+  /** The receiver holds what it takes, at most so many milliseconds (0: no limit), until it settles it. */
+  readonly lease?: number
 }
 
 /** What a transport can do; the table in `docs/transports.md` is made of these. */
@@ -103,6 +105,9 @@ export interface GetSelector {
 export interface MessageFacts {
   readonly priority?: number
   readonly type?: number
+  /** How often it was delivered, this time included, where the transport counts. */
+  readonly deliveryCount?: number
+  readonly redelivered?: boolean
 }
 
 export interface Transport {

@@ -1,15 +1,14 @@
 /**
  * The typed queue over any transport: values in, values out. It encodes and decodes; a channel waits.
  */
-import type { Codec } from '../codec/codec.js'
-import { ClosedError, DecodeError, IpcError, unsupported } from '../errors.js'
+import { unsupported } from '../errors.js'
 import { checkInteger, checkKeys, checkObject } from '../options.js'
-import { Channel } from '../wait/channel.js'
-import { atOnce } from '../wait/fairness.js'
-import { type Inbox, inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
-import { Batch, copyInto, encodeOne, type Write } from '../wait/outbox.js'
+import type { Channel } from '../wait/channel.js'
+import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
 import { checkWait } from '../wait/pending.js'
 import { nothing, type Take } from '../wait/receive-line.js'
+import { iterate } from './iterate.js'
+import { batchOfBytes, type Packing } from './packing.js'
 import type {
   Envelope,
   GetOptions,
@@ -50,23 +49,21 @@ const worthCopying = 1024
 export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIterable<T> {
   readonly #transport: Transport
   readonly #channel: Channel
-  readonly #codec: Codec<T, I>
-  readonly #write: Write<I>
+  readonly #packing: Packing<T, I>
   readonly #takeValue: Take<T>
   readonly #takeResult: Take<IteratorYieldResult<T>>
   readonly #takeValues: Take<T[]>
   readonly #takeEnvelope: Take<Envelope<T, S>>
 
-  constructor(transport: Transport, codec: Codec<T, I>) {
-    this.#transport = transport
-    this.#channel = new Channel(transport)
-    this.#codec = codec
-    this.#write = (value, target, offset) => this.#encode(value, target, offset)
-    this.#takeValue = (box, at) => this.#decode(box, at)
-    this.#takeResult = (box, at) => ({ value: this.#decode(box, at), done: false })
-    this.#takeValues = (box, first, count) => this.#decodeMany(box, first, count)
+  constructor(channel: Channel, packing: Packing<T, I>) {
+    this.#transport = channel.transport
+    this.#channel = channel
+    this.#packing = packing
+    this.#takeValue = (box, at) => packing.decode(box, at)
+    this.#takeResult = (box, at) => ({ value: packing.decode(box, at), done: false })
+    this.#takeValues = (box, first, count) => packing.decodeMany(box, first, count)
     this.#takeEnvelope = (box, at) =>
-      ({ value: this.#decode(box, at), ...this.#transport.facts(box.label(at)) }) as Envelope<T, S>
+      ({ value: packing.decode(box, at), ...this.#transport.facts(box.label(at)) }) as Envelope<T, S>
   }
 
   /** The queue's address. */
@@ -133,12 +130,10 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
       this.#checkOptions(options, putting, waiting)
       const label = this.#transport.label(options as PutLabel)
       checkWait(options)
-      const all = this.#codec.bytesOf === undefined ? undefined : Array.from(values, this.#bytesOf, this)
-      const first = all === undefined ? 0 : this.#putInPlace(all, label)
-      const batch = Batch.take()
-      if (all === undefined) for (const value of values) batch.add(this.#write, value, label)
-      else for (const bytes of all.slice(first)) batch.add(copyInto, bytes, label)
-      return this.#channel.sendMany(batch, options, first)
+      const all = this.#packing.inPlace(values)
+      if (all === undefined) return this.#channel.sendMany(this.#packing.batch(values, label), options)
+      const first = this.#putInPlace(all, label)
+      return this.#channel.sendMany(batchOfBytes(all.slice(first), label), options, first)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -213,7 +208,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     const box = inbox()
     startReading()
     try {
-      return this.#decode(box, 0)
+      return this.#packing.decode(box, 0)
     } finally {
       stopReading()
     }
@@ -234,44 +229,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
 
   /** The iterator of `for await`, with the options of {@link get}. */
   values(options?: GetOptions<S>): AsyncIterableIterator<T> {
-    const selector = this.#selector(options, waiting)
-    let ended = false
-    const waits = new Set<Promise<unknown>>()
-    const end: IteratorReturnResult<undefined> = { value: undefined, done: true }
-    return {
-      next: () => {
-        if (ended || this.closed) return Promise.resolve(end)
-        try {
-          checkWait(options)
-          const ready = this.#channel.receiveNow(selector, this.#takeResult, 1)
-          if (ready !== nothing) return atOnce(ready)
-          const wait = this.#channel.wait(selector, this.#takeResult, 1, options)
-          waits.add(wait)
-          return wait.then(
-            (result) => {
-              waits.delete(wait)
-              return result
-            },
-            (error) => {
-              waits.delete(wait)
-              if (error === end || error instanceof ClosedError) return end
-              throw error
-            },
-          )
-        } catch (error) {
-          return Promise.reject(error)
-        }
-      },
-      return: () => {
-        ended = true
-        // What they would take, nobody would see.
-        for (const wait of waits) this.#channel.withdraw(wait, end)
-        return Promise.resolve(end)
-      },
-      [Symbol.asyncIterator]() {
-        return this
-      },
-    }
+    return iterate(this.#channel, this.#selector(options, waiting), this.#takeResult, options)
   }
 
   /**
@@ -332,9 +290,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     this.#channel.checkOpen()
     this.#checkOptions(options, putting, others)
     const label = this.#transport.label(options as PutLabel)
-    if (this.#codec.bytesOf === undefined) return encodeOne(this.#write, value, label)
-    const bytes = this.#bytesOf(value)
-    return { bytes, length: bytes.length, label }
+    return this.#packing.one(value, label)
   }
 
   /** Puts values from where they lie, as far as they are large enough for that to pay and have room: how many. */
@@ -361,90 +317,4 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   #checkOptions(options: object | undefined, known: readonly string[], others: readonly string[]): void {
     if (options !== undefined) checkKeys('options', checkObject('options', options), [...known, ...others])
   }
-
-  #encode(value: I, target: Uint8Array, offset: number): number {
-    let length: number
-    try {
-      length = this.#codec.encode(value, target, offset)
-    } catch (cause) {
-      throw this.#cannotEncode(cause)
-    }
-    if (!Number.isInteger(length) || length > target.length - offset) {
-      throw this.#brokenCodec(`says that it wrote ${length} bytes into ${target.length - offset}`)
-    }
-    // Said here, before memory is made for what cannot be sent.
-    if (Math.abs(length) > this.maxMessageBytes) this.#refuseIfTooLarge(Math.abs(length))
-    return length
-  }
-
-  #bytesOf(value: I): Uint8Array {
-    let bytes: Uint8Array | undefined
-    try {
-      bytes = this.#codec.bytesOf?.(value)
-    } catch (cause) {
-      throw this.#cannotEncode(cause)
-    }
-    if (!(bytes instanceof Uint8Array))
-      throw this.#brokenCodec('has a bytesOf that does not give a Uint8Array')
-    if (bytes.length > this.maxMessageBytes) this.#refuseIfTooLarge(bytes.length)
-    return bytes
-  }
-
-  #cannotEncode(cause: unknown): IpcError {
-    const message = `Cannot encode the value as ${this.#codec.name} for ${this.address}: ${sayWhy(cause)}`
-    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.address, cause })
-  }
-
-  #brokenCodec(what: string): IpcError {
-    const message = `Cannot send to ${this.address}: the codec ${this.#codec.name} ${what}`
-    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.address })
-  }
-
-  #refuseIfTooLarge(length: number): void {
-    // Someone may have made the queue larger since it was looked at.
-    this.#transport.stat()
-    if (length > this.maxMessageBytes) throw this.#transport.tooLarge(length)
-  }
-
-  #decode(box: Inbox, at: number): T {
-    const offset = box.offset(at)
-    const length = box.length(at)
-    const damage = this.#transport.damage?.(box.label(at))
-    if (damage !== undefined) {
-      throw new DecodeError(
-        `Cannot decode ${length} bytes from ${this.address}: ${damage}; the bytes are on the error`,
-        box.bytes.slice(offset, offset + length),
-        { resource: this.address },
-      )
-    }
-    try {
-      return this.#codec.decode(box.bytes, offset, length)
-    } catch (cause) {
-      throw new DecodeError(
-        `Cannot decode a message of ${length} bytes from ${this.address} as ${this.#codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
-        box.bytes.slice(offset, offset + length),
-        { ...this.#transport.facts(box.label(at)), resource: this.address, cause },
-      )
-    }
-  }
-
-  #decodeMany(box: Inbox, first: number, count: number): T[] {
-    const values: T[] = []
-    const failures: DecodeError[] = []
-    for (let at = first; at < first + count; at++) {
-      try {
-        values.push(this.#decode(box, at))
-      } catch (error) {
-        failures.push(error as DecodeError)
-      }
-    }
-    const [failure] = failures
-    if (failure === undefined) return values
-    failure.batch = { values, failures }
-    throw failure
-  }
-}
-
-function sayWhy(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -4,6 +4,7 @@ import type { Selector } from '../queue/transport.js'
 export const anyMessage: Selector = { type: 0, except: false }
 
 /** Equal for equal wishes. */
-export function keyOf({ type, except, maxBytes, truncate }: Selector): string {
+export function keyOf({ type, except, maxBytes, truncate, lease }: Selector): string {
+  if (lease !== undefined) return `lease ${lease}`
   return `${except ? 'except ' : ''}${type}${maxBytes === undefined ? '' : ` up to ${maxBytes} ${truncate}`}`
 }

@@ -8,6 +8,7 @@ namespace ipckit::node {
 void define_fifo_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_pipe(Napi::Env env, Napi::Object exports, environment& self);
 void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self);
+void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_unix_socket(Napi::Env env, Napi::Object exports, environment& self);
 void define_mapping(Napi::Env env, Napi::Object exports, environment& self);

@@ -35,6 +35,7 @@ void wait_engine::keep_alive(bool alive) {
 void wait_engine::stop() {
   polls.stop();
   calls.stop();
+  words.stop();
   if (function_ == nullptr) return;
   napi_release_threadsafe_function(function_, napi_tsfn_abort);
   function_ = nullptr;

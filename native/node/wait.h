@@ -1,6 +1,6 @@
-// The only place where threads meet JavaScript. Two kinds of threads see that a wait is over (readiness,
-// blocking_calls), put an event into the sink and wake the loop through one thread-safe function; JavaScript
-// is then told of all events at once.
+// The only place where threads meet JavaScript. Three kinds of threads see that a wait is over (readiness,
+// blocking_calls, futex_waits), put an event into the sink and wake the loop through one thread-safe
+// function; JavaScript is then told of all events at once.
 #pragma once
 
 #include <napi.h>
@@ -9,13 +9,15 @@
 
 #include "sys/blocking_calls.h"
 #include "sys/event_sink.h"
+#include "sys/futex_waits.h"
 #include "sys/readiness.h"
 
 namespace ipckit::node {
 
 class wait_engine {
  public:
-  explicit wait_engine(Napi::Env env) : env_(env), sink_([this] { wake(); }), polls(sink_), calls(sink_) {}
+  explicit wait_engine(Napi::Env env)
+      : env_(env), sink_([this] { wake(); }), polls(sink_), calls(sink_), words(sink_) {}
   ~wait_engine() { stop(); }
 
   /// `callback(count)` is called with the events laid in `events`, four int32 for each: token, result, and
@@ -49,6 +51,7 @@ class wait_engine {
   // After the sink that they use.
   sys::readiness polls;
   sys::blocking_calls calls;
+  sys::futex_waits words;
 };
 
 }  // namespace ipckit::node

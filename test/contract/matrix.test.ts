@@ -61,7 +61,7 @@ const methods = {
   close: (queue) => queue.close().then(done),
   asyncDispose: (queue) => queue[Symbol.asyncDispose]().then(done),
   'reading its properties': (queue) => {
-    expect(queue.address).toMatch(/^(posix|sysv|fifo|memory):/)
+    expect(queue.address).toMatch(/^(posix|sysv|fifo|shm|memory):/)
     expect(queue.capabilities).toMatchObject({ priorities: expect.any(Boolean), types: expect.any(Boolean) })
     expect(queue.maxMessageBytes).toBeGreaterThan(0)
     return typeof queue.closed === 'boolean' ? 'done' : 'no'
@@ -209,6 +209,7 @@ const states: Record<string, State> = {
     expected: removed,
     but(subject) {
       if (subject.name === 'posix:') return { peek: 'ERR_IPC_UNSUPPORTED', stat: 'done', unlink: 'ENOENT' }
+      if (subject.name === 'shm:') return { stat: 'done', unlink: 'ENOENT' }
       return ['memory:', 'fifo:'].includes(subject.name) ? { stat: 'done' } : {}
     },
   },
@@ -224,11 +225,11 @@ const states: Record<string, State> = {
       if (subject.name === 'fifo:') {
         return { ...gets('value'), tryGet: 'value', peek: 'value', stat: 'done' }
       }
-      if (subject.name !== 'posix:') return {}
+      if (subject.name !== 'posix:' && subject.name !== 'shm:') return {}
       return {
         ...gets('value'),
         tryGet: 'value',
-        peek: 'ERR_IPC_UNSUPPORTED',
+        peek: subject.name === 'shm:' ? 'value' : 'ERR_IPC_UNSUPPORTED',
         stat: 'done',
         unlink: 'ENOENT',
       }

@@ -12,7 +12,7 @@ const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
 type Handle = AnyQueue<string>
 
 const types = [1, 2, 3, 2 ** 31, 2 ** 53 - 1]
-const priorities = [0, 1, 5, 32_767]
+const priorities = (highest = 32_767) => [0, 1, 5, highest]
 
 /** A queue, and the model that must agree with it after every operation. */
 class Comparison {
@@ -71,7 +71,7 @@ class Comparison {
     ])
     return {
       value: text.padStart(size, '.').slice(0, size),
-      label: this.#dice.pick(this.#typed ? types : priorities),
+      label: this.#dice.pick(this.#typed ? types : priorities(this.#bench.subject.highest)),
     }
   }
 
@@ -148,7 +148,7 @@ class Comparison {
 
   async #peek(handle: Handle): Promise<void> {
     if (!handle.capabilities.peek) return
-    const position = this.#dice.below(room + 2)
+    const position = this.#bench.subject.peeksNextOnly === true ? 0 : this.#dice.below(room + 2)
     expect(handle.peek(position)).toBe(this.#model.messages[position]?.value)
   }
 

@@ -2,11 +2,11 @@
 
 import { tmpdir } from 'node:os'
 import type { Codec } from 'ipckit'
-import { Queue, raw, text } from 'ipckit'
+import { Queue, raw, type SharedQueue, text } from 'ipckit'
 import { afterEach } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
 
-export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'fifo' | 'memory', I>
+export type AnyQueue<T, I = T> = Queue<T, 'posix' | 'sysv' | 'fifo' | 'memory', I> | SharedQueue<T, I>
 
 /** How a transport is named and made; all else it must do alike. */
 export interface Subject {
@@ -25,6 +25,10 @@ export interface Subject {
   readonly forgets?: boolean
   /** Options of `put` that say something of the message, and what `receive` tells then. */
   readonly labelled: readonly { put: object; facts: object }[]
+  /** The highest priority, default 32,767. */
+  readonly highest?: number
+  /** Only the next message can be peeked at. */
+  readonly peeksNextOnly?: boolean
 }
 
 /** So many units fill the queue that {@link Workbench.create} makes. */
@@ -89,6 +93,20 @@ export const subjects: readonly Subject[] = [
     forgets: true,
     plainFacts: {},
     labelled: [],
+  },
+  {
+    name: 'shm:',
+    newAddress: () => `shm:${newName()}`,
+    sized: (fits) => ({ capacity: fits, maxMessageBytes: fits * unitBytes }),
+    // Some tests open a queue with another codec than it was made with.
+    always: { anyType: true },
+    highest: 9,
+    peeksNextOnly: true,
+    plainFacts: { priority: 0, deliveryCount: 1, redelivered: false },
+    labelled: [
+      { put: { priority: 7 }, facts: { priority: 7, deliveryCount: 1, redelivered: false } },
+      { put: { priority: 9 }, facts: { priority: 9, deliveryCount: 1, redelivered: false } },
+    ],
   },
   {
     name: 'memory:',

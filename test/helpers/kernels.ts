@@ -4,20 +4,24 @@
  */
 import { NotFoundError, Queue, raw } from 'ipckit'
 import { unlink } from 'ipckit/posix'
+import { unlink as unlinkShared } from 'ipckit/shm'
 import { MessageQueue } from 'ipckit/sysv'
 import type { TestContext } from 'vitest'
 import { newKey, newName } from './names.ts'
 
 export const kernels = ['posix', 'sysv'] as const
+/** All that crosses from process to process. */
+export const carriers = [...kernels, 'shm'] as const
 export type Kernel = (typeof kernels)[number]
+export type Carrier = (typeof carriers)[number]
 
 export type ByteQueue = Queue<Uint8Array>
 
 /** What every message of these tests has, so that both kernels count alike. */
 export const messageBytes = 64
 
-export function newAddress(kernel: Kernel): string {
-  return kernel === 'posix' ? `posix:${newName()}` : `sysv:0x${newKey().toString(16)}`
+export function newAddress(kernel: Carrier): string {
+  return kernel === 'sysv' ? `sysv:0x${newKey().toString(16)}` : `${kernel}:${newName()}`
 }
 
 /** The test to which something belongs that is to go when it ends. Tests that run side by side need to say so. */
@@ -26,10 +30,10 @@ export type Owner = Pick<TestContext, 'onTestFinished'>
 /** Makes a queue that is full with `capacity` messages of `bytes` bytes. It goes when the test ends. */
 export async function makeQueue(
   owner: Owner,
-  kernel: Kernel,
+  kernel: Carrier,
   { capacity = 4, bytes = messageBytes }: { capacity?: number; bytes?: number } = {},
 ): Promise<ByteQueue> {
-  const size = kernel === 'posix' ? { capacity, maxMessageBytes: bytes } : { maxBytes: capacity * bytes }
+  const size = kernel === 'sysv' ? { maxBytes: capacity * bytes } : { capacity, maxMessageBytes: bytes }
   const queue: ByteQueue = await Queue.create(newAddress(kernel), { codec: raw(), ...size })
   owner.onTestFinished(async () => {
     await queue.close()
@@ -42,6 +46,7 @@ function remove(address: string): void {
   const name = address.slice(address.indexOf(':') + 1)
   try {
     if (address.startsWith('posix:')) unlink(name)
+    else if (address.startsWith('shm:')) unlinkShared(name)
     else MessageQueue.open(Number(name)).unlink()
   } catch (error) {
     // The test itself has removed it.

@@ -6,9 +6,9 @@ import { TimeoutError } from 'ipckit'
 import { describe, expect, test } from 'vitest'
 import {
   type ByteQueue,
+  carriers,
   drain,
   fill,
-  kernels,
   makeQueue,
   numbered,
   numberOf,
@@ -18,7 +18,7 @@ import {
 import { Program } from '../helpers/program.ts'
 import { Trickle } from '../helpers/trickle.ts'
 
-describe.each(kernels)('%s: calls that block and calls that wait on one handle', (kernel) => {
+describe.each(carriers)('%s: calls that block and calls that wait on one handle', (kernel) => {
   /** Takes one message after each line, so that the blocked thread need not. */
   const takeSoon = (here: Owner, { address }: ByteQueue) =>
     new Program(here, 'collect.mjs', { address, pauseEvery: 1 })

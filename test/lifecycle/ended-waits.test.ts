@@ -6,7 +6,7 @@ import { ClosedError, TimeoutError } from 'ipckit'
 import { MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { descriptors, settledCounts, threads } from '../helpers/counts.ts'
-import { type ByteQueue, kernels, makeQueue, numbered, numberOf, openQueue } from '../helpers/kernels.ts'
+import { type ByteQueue, carriers, makeQueue, numbered, numberOf, openQueue } from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { long, randomFrom, seed } from '../helpers/random.ts'
 import { Trickle } from '../helpers/trickle.ts'
@@ -35,7 +35,7 @@ function checkEnd(error: unknown): void {
 
 const rounds = long ? 1_000_000 : 10_000
 
-describe.each(kernels)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) => {
+describe.each(carriers)(`%s, seed ${seed}${long ? ', long' : ''}: of`, (kernel) => {
   test(`${rounds} gets that are ended while another process sends, no message is lost or doubled`, {
     timeout: 0,
   }, async (here) => {

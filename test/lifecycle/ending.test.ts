@@ -7,8 +7,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import {
   type ByteQueue,
+  carriers,
   drain,
-  kernels,
   makeQueue,
   numbered,
   numberOf,
@@ -35,7 +35,7 @@ function isAsleep(pid: number): boolean {
   return /\) S /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
 }
 
-describe.each(kernels)('%s: a process', (kernel) => {
+describe.each(carriers)('%s: a process', (kernel) => {
   const steps = stepsOf(kernel)
   const moments = [
     { moment: 'at once', asleep: false },
@@ -104,7 +104,7 @@ describe.each(kernels)('%s: a process', (kernel) => {
   })
 })
 
-describe.each(kernels)('%s: a wait', (kernel) => {
+describe.each(carriers)('%s: a wait', (kernel) => {
   test.concurrent.for([
     { name: 'get', said: 'get 5' },
     { name: 'get with a timeout', said: 'get 5' },
@@ -137,7 +137,7 @@ describe.each(kernels)('%s: a wait', (kernel) => {
   })
 })
 
-test.for(kernels)(
+test.for(carriers)(
   '%s: a handle that is unreferenced and referenced again keeps the process alive',
   async (kernel, here) => {
     const queue = await makeQueue(here, kernel, { capacity })
@@ -148,7 +148,7 @@ test.for(kernels)(
   },
 )
 
-describe.each(kernels)('%s: while messages stream in and out', (kernel) => {
+describe.each(carriers)('%s: while messages stream in and out', (kernel) => {
   test.concurrent.for([
     { end: 'exitWithCode', code: 7 },
     { end: 'throw', code: 1 },

@@ -1,8 +1,8 @@
 /** Calls that need not wait must not keep the event loop from turning. */
 import { describe, expect, type TestContext, test } from 'vitest'
-import { kernels, makeQueue, numbered } from '../helpers/kernels.ts'
+import { carriers, makeQueue, numbered } from '../helpers/kernels.ts'
 
-describe.each(kernels)('while %s calls never need to wait', (kernel) => {
+describe.each(carriers)('while %s calls never need to wait', (kernel) => {
   const ways = {
     'put and get': async (queue: Awaited<ReturnType<typeof makeQueue>>) => {
       await queue.put(numbered(1))

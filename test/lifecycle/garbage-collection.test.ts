@@ -2,7 +2,7 @@
  * Handles that are dropped without being closed: the garbage collector closes them, unless somebody waits.
  */
 import { describe, expect, test } from 'vitest'
-import { drain, fill, type Kernel, kernels, makeQueue, numbered } from '../helpers/kernels.ts'
+import { type Carrier, carriers, drain, fill, makeQueue, numbered } from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 
 function forget(here: Parameters<typeof makeQueue>[0], address: string, what: string): Program {
@@ -10,9 +10,9 @@ function forget(here: Parameters<typeof makeQueue>[0], address: string, what: st
 }
 
 /** A System V handle has no descriptor. */
-const descriptorsOf = (kernel: Kernel, handles: number) => (kernel === 'posix' ? handles : 0)
+const descriptorsOf = (kernel: Carrier, handles: number) => (kernel === 'sysv' ? 0 : handles)
 
-describe.each(kernels)('%s: a handle that was dropped', (kernel) => {
+describe.each(carriers)('%s: a handle that was dropped', (kernel) => {
   test.concurrent.for([
     ['idle', 100],
     ['used', 100],

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { type ByteQueue, drain, fill, kernels, makeQueue, numbered, type Owner } from '../helpers/kernels.ts'
+import { type ByteQueue, carriers, drain, fill, makeQueue, numbered, type Owner } from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { until } from '../helpers/waiting.ts'
 
@@ -31,7 +31,7 @@ async function blockedIn(program: Program, call: string): Promise<void> {
   await until(() => stateOf(program.pid) === 'S')
 }
 
-describe.each(kernels)('%s: a call that blocks the main thread', (kernel) => {
+describe.each(carriers)('%s: a call that blocks the main thread', (kernel) => {
   const interrupted = [
     { call: 'getSync' as const, signal: 'SIGINT' as const },
     { call: 'getSync' as const, signal: 'SIGTERM' as const },
@@ -48,7 +48,9 @@ describe.each(kernels)('%s: a call that blocks the main thread', (kernel) => {
       const program = block(here, queue, [signal], [{ call }, { call: 'turn' }])
       await blockedIn(program, call)
       program.kill(signal)
-      expect(await program.says()).toMatch(new RegExp(`^${call}: IpcError EINTR (poll|msgrcv|msgsnd) -4$`))
+      expect(await program.says()).toMatch(
+        new RegExp(`^${call}: IpcError EINTR (futex|poll|msgrcv|msgsnd) -4$`),
+      )
       const { code, rest, errors } = await program.ended
       expect({ code, rest, errors }).toEqual({
         code: 0,
@@ -182,7 +184,7 @@ const storms = [
   },
 ]
 
-describe.each(kernels)('%s: two seconds of', (kernel) => {
+describe.each(carriers)('%s: two seconds of', (kernel) => {
   describe.each(storms)('$name', ({ send, heard }) => {
     test.concurrent.for([
       { producer: 'put', consumer: 'get' },

@@ -1,7 +1,7 @@
 /** The steps of a handle's life at which processes and threads are ended, and what must be there afterwards. */
 import { MessageQueue } from 'ipckit/posix'
 import { expect } from 'vitest'
-import { type ByteQueue, drain, fill, type Kernel, numbered, numberOf } from '../helpers/kernels.ts'
+import { type ByteQueue, type Carrier, drain, fill, numbered, numberOf } from '../helpers/kernels.ts'
 
 export interface Step {
   /** As test/fixtures/step.mjs has it. */
@@ -10,7 +10,7 @@ export interface Step {
   before: 'empty' | 'some' | 'full'
   /** The numbers of the messages in the queue after whoever was at the step has died. */
   left: number[]
-  only?: Kernel
+  only?: Carrier
 }
 
 /** Of every queue of these tests, messages. */
@@ -37,7 +37,7 @@ const idle: Step[] = [
 ]
 
 /** Steps at which JavaScript runs on. */
-export function stepsOf(kernel: Kernel): Step[] {
+export function stepsOf(kernel: Carrier): Step[] {
   return [...waiting, ...idle].filter(({ only }) => only === undefined || only === kernel)
 }
 

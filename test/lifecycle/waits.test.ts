@@ -11,9 +11,9 @@ import { describe, expect, test } from 'vitest'
 import { descriptors, settledCounts, threads } from '../helpers/counts.ts'
 import {
   type ByteQueue,
+  carriers,
   drain,
   fill,
-  kernels,
   makeQueue,
   numbered,
   numberOf,
@@ -22,7 +22,7 @@ import {
 import { Program } from '../helpers/program.ts'
 import { isPending, until } from '../helpers/waiting.ts'
 
-describe.each(kernels)('%s: waits that nothing comes for', (kernel) => {
+describe.each(carriers)('%s: waits that nothing comes for', (kernel) => {
   test('leave the pool of Node alone: 64 of them, and files are read', async (here) => {
     const folder = await mkdtemp(join(tmpdir(), 'ipckit-waits-'))
     here.onTestFinished(() => rm(folder, { recursive: true }))
@@ -93,7 +93,7 @@ test('50 idle queues of each kernel with 1000 pending gets use less than 1 % of 
   expect(await program.ended).toMatchObject({ code: 0, errors: '' })
 })
 
-describe.each(kernels)('%s: a batch', (kernel) => {
+describe.each(carriers)('%s: a batch', (kernel) => {
   test('whose time is up tells how many it put, and the queue holds those', async (here) => {
     const queue = await makeQueue(here, kernel)
     const numbers = Array.from({ length: 10 }, (_, at) => at)
@@ -127,7 +127,7 @@ describe.each(kernels)('%s: a batch', (kernel) => {
   })
 })
 
-describe.each(kernels)('%s: a handle that is unreferenced', (kernel) => {
+describe.each(carriers)('%s: a handle that is unreferenced', (kernel) => {
   test('is served as others are, while something else keeps the process', async (here) => {
     const queue = await makeQueue(here, kernel)
     const handle = (await openQueue(here, queue)).unref()
@@ -142,7 +142,7 @@ describe.each(kernels)('%s: a handle that is unreferenced', (kernel) => {
   })
 })
 
-describe.each(kernels)('%s: a signal', (kernel) => {
+describe.each(carriers)('%s: a signal', (kernel) => {
   test('that a thousand waits share has no listener left when they have ended, and Node warns of nothing', async (here) => {
     const warnings: Error[] = []
     const listen = (warning: Error) => warnings.push(warning)

@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { descriptors, threads } from '../helpers/counts.ts'
-import { drain, kernels, makeQueue, numbered, numberOf } from '../helpers/kernels.ts'
+import { carriers, drain, makeQueue, numbered, numberOf } from '../helpers/kernels.ts'
 import { Program } from '../helpers/program.ts'
 import { Thread } from '../helpers/thread.ts'
 import { until } from '../helpers/waiting.ts'
 import { arrival, blockedSteps, capacity, inspect, prepare, stepsOf } from './steps.ts'
 
-describe.each(kernels)('%s: a worker thread', (kernel) => {
+describe.each(carriers)('%s: a worker thread', (kernel) => {
   const steps = stepsOf(kernel)
 
   test.concurrent.for(steps)('ends naturally at step $name after unref', async (step, here) => {
@@ -169,7 +169,7 @@ describe.each(kernels)('%s: a worker thread', (kernel) => {
   })
 })
 
-describe.each(kernels)('%s: a process ends with worker threads that wait and block', (kernel) => {
+describe.each(carriers)('%s: a process ends with worker threads that wait and block', (kernel) => {
   const ends = [
     { end: 'naturally', code: 0, errors: /^$/ },
     { end: 'exit', code: 7, errors: /^$/ },

@@ -94,7 +94,9 @@ describe('sem_open', () => {
     'a name such as %j is refused',
     (name) => {
       for (const call of [Semaphore.open, Semaphore.create, Semaphore.openOrCreate, Semaphore.unlink]) {
-        expect(() => call.call(Semaphore, name as string)).toThrow(/Expected .* for `name`/)
+        expect(() => (call as (name: string) => unknown).call(Semaphore, name as string)).toThrow(
+          /Expected .* for `name`/,
+        )
       }
     },
   )

@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { longest, nameOf } from '../fixtures/ledger.mjs'
-import { type ByteQueue, type Kernel, kernels, makeQueue, type Owner } from '../helpers/kernels.ts'
+import { type ByteQueue, type Carrier, carriers, makeQueue, type Owner } from '../helpers/kernels.ts'
 import { audit } from '../helpers/ledgers.ts'
 import { Program } from '../helpers/program.ts'
 import { long, randomFrom, seed } from '../helpers/random.ts'
@@ -76,7 +76,7 @@ class Market {
   }
 }
 
-const market = async (here: Owner, kernel: Kernel) =>
+const market = async (here: Owner, kernel: Carrier) =>
   new Market(here, await makeQueue(here, kernel, { capacity: 10, bytes: longest }))
 
 const producing = ['put', 'putSync', 'putMany']
@@ -87,7 +87,7 @@ const consuming: [number, string][] = [
   [2, 'getMany'],
 ]
 
-describe.each(kernels)('%s', (kernel) => {
+describe.each(carriers)('%s', (kernel) => {
   const seconds = long ? 60 : 2
 
   test(`three producers and four consumers, of which some have several handles, for ${seconds} s: all is taken once, in order`, {

@@ -1,0 +1,133 @@
+/**
+ * Values to messages and back, on the way into and out of one queue: where a codec meets a transport, and what goes
+ * wrong between them is told.
+ */
+import type { Codec } from '../codec/codec.js'
+import { DecodeError, IpcError } from '../errors.js'
+import type { Inbox } from '../wait/inbox.js'
+import { Batch, copyInto, encodeOne, type Write } from '../wait/outbox.js'
+import type { Outgoing, Transport } from './transport.js'
+
+export class Packing<T, I> {
+  readonly codec: Codec<T, I>
+  readonly #transport: Transport
+  readonly #write: Write<I> = (value, target, offset) => this.#encode(value, target, offset)
+
+  constructor(codec: Codec<T, I>, transport: Transport) {
+    this.codec = codec
+    this.#transport = transport
+  }
+
+  /** The message of a value, which is only good until the next one is made. */
+  one(value: I, label: number): Outgoing {
+    if (this.codec.bytesOf === undefined) return encodeOne(this.#write, value, label)
+    const bytes = this.#bytesOf(value)
+    return { bytes, length: bytes.length, label }
+  }
+
+  /** The bytes of all values where those are bytes already. */
+  inPlace(values: Iterable<I>): Uint8Array[] | undefined {
+    return this.codec.bytesOf === undefined ? undefined : Array.from(values, this.#bytesOf, this)
+  }
+
+  batch(values: Iterable<I>, label: number): Batch {
+    const batch = Batch.take()
+    for (const value of values) batch.add(this.#write, value, label)
+    return batch
+  }
+
+  #encode(value: I, target: Uint8Array, offset: number): number {
+    let length: number
+    try {
+      length = this.codec.encode(value, target, offset)
+    } catch (cause) {
+      throw this.#cannotEncode(cause)
+    }
+    if (!Number.isInteger(length) || length > target.length - offset) {
+      throw this.#brokenCodec(`says that it wrote ${length} bytes into ${target.length - offset}`)
+    }
+    // Said here, before memory is made for what cannot be sent.
+    if (Math.abs(length) > this.#transport.maxMessageBytes) this.#refuseIfTooLarge(Math.abs(length))
+    return length
+  }
+
+  #bytesOf(value: I): Uint8Array {
+    let bytes: Uint8Array | undefined
+    try {
+      bytes = this.codec.bytesOf?.(value)
+    } catch (cause) {
+      throw this.#cannotEncode(cause)
+    }
+    if (!(bytes instanceof Uint8Array))
+      throw this.#brokenCodec('has a bytesOf that does not give a Uint8Array')
+    if (bytes.length > this.#transport.maxMessageBytes) this.#refuseIfTooLarge(bytes.length)
+    return bytes
+  }
+
+  #cannotEncode(cause: unknown): IpcError {
+    const message = `Cannot encode the value as ${this.codec.name} for ${this.#transport.address}: ${sayWhy(cause)}`
+    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.#transport.address, cause })
+  }
+
+  #brokenCodec(what: string): IpcError {
+    const message = `Cannot send to ${this.#transport.address}: the codec ${this.codec.name} ${what}`
+    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.#transport.address })
+  }
+
+  #refuseIfTooLarge(length: number): void {
+    // Someone may have made the queue larger since it was looked at.
+    this.#transport.stat()
+    if (length > this.#transport.maxMessageBytes) throw this.#transport.tooLarge(length)
+  }
+
+  /** The value of a message in the inbox. */
+  decode(box: Inbox, at: number): T {
+    const offset = box.offset(at)
+    const length = box.length(at)
+    const damage = this.#transport.damage?.(box.label(at))
+    if (damage !== undefined) {
+      throw new DecodeError(
+        `Cannot decode ${length} bytes from ${this.#transport.address}: ${damage}; the bytes are on the error`,
+        box.bytes.slice(offset, offset + length),
+        { resource: this.#transport.address },
+      )
+    }
+    try {
+      return this.codec.decode(box.bytes, offset, length)
+    } catch (cause) {
+      throw new DecodeError(
+        `Cannot decode a message of ${length} bytes from ${this.#transport.address} as ${this.codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
+        box.bytes.slice(offset, offset + length),
+        { ...this.#transport.facts(box.label(at)), resource: this.#transport.address, cause },
+      )
+    }
+  }
+
+  /** The values of some, or the error of the first that is none, with all of them on it. */
+  decodeMany(box: Inbox, first: number, count: number): T[] {
+    const values: T[] = []
+    const failures: DecodeError[] = []
+    for (let at = first; at < first + count; at++) {
+      try {
+        values.push(this.decode(box, at))
+      } catch (error) {
+        failures.push(error as DecodeError)
+      }
+    }
+    const [failure] = failures
+    if (failure === undefined) return values
+    failure.batch = { values, failures }
+    throw failure
+  }
+}
+
+/** A batch of bytes as they are. */
+export function batchOfBytes(all: readonly Uint8Array[], label: number): Batch {
+  const batch = Batch.take()
+  for (const bytes of all) batch.add(copyInto, bytes, label)
+  return batch
+}
+
+function sayWhy(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,47 @@
+// A queue in shared memory as this environment has it open: the handle of the C library, and the tokens of
+// the deliveries that JavaScript holds, which it knows by small numbers.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "ipckit/queue.h"
+#include "sys/coarse_timer.h"
+#include "sys/futex_waits.h"
+
+namespace ipckit::node {
+
+class shm_queue {
+ public:
+  explicit shm_queue(ipckit_queue_t* queue) : queue_(queue) { looked_.start(); }
+
+  ipckit_queue_t* get() const { return queue_.get(); }
+
+  /// Whether the name is gone, as far as was looked: a few times a second at most.
+  bool was_removed();
+  /// Says so when the result is that the call would have to wait, and the queue was removed.
+  int64_t or_removed(int64_t result) { return result == -EAGAIN && was_removed() ? -EIDRM : result; }
+
+  /// The number by which JavaScript knows a delivery.
+  int32_t keep(const ipckit_token_t& token);
+  /// nullptr when there is no such number.
+  const ipckit_token_t* token(int32_t number) const;
+  void drop(int32_t number) { free_.push_back(number); }
+
+  /// What a waiting thread needs to wait for one of IPCKIT_WAIT_*.
+  std::unique_ptr<sys::futex_source> source(uint32_t interest) const;
+
+ private:
+  struct closer {
+    void operator()(ipckit_queue_t* queue) const { ipckit_queue_close(queue); }
+  };
+
+  std::unique_ptr<ipckit_queue_t, closer> queue_;
+  bool removed_ = false;
+  sys::coarse_timer looked_;
+  std::vector<ipckit_token_t> tokens_;
+  std::vector<int32_t> free_;
+};
+
+}  // namespace ipckit::node

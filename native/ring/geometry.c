@@ -1,0 +1,66 @@
+// Where everything lies, from the few numbers in the identity. The sums are made in 64 bits from operands
+// that were bounded first, so none overflows; whoever opens a file compares the total with its size.
+#include <string.h>
+
+#include "queue.h"
+
+_Static_assert(sizeof(ipckit_layout_identity_t) == 512, "identity");
+_Static_assert(offsetof(ipckit_layout_header_t, state) == 512, "state");
+_Static_assert(offsetof(ipckit_layout_header_t, recovery_lock) == 640, "recovery");
+_Static_assert(offsetof(ipckit_layout_header_t, producer_lock) == 768, "producers");
+_Static_assert(offsetof(ipckit_layout_header_t, tail) == 896, "tail");
+_Static_assert(offsetof(ipckit_layout_header_t, tails) == 1024, "tails");
+_Static_assert(offsetof(ipckit_layout_header_t, consumer_lock) == 1152, "consumers");
+_Static_assert(offsetof(ipckit_layout_header_t, done) == 1280, "freed");
+_Static_assert(offsetof(ipckit_layout_header_t, heap_counts) == 1408, "lists");
+_Static_assert(offsetof(ipckit_layout_header_t, items) == 1536, "items");
+_Static_assert(sizeof(ipckit_layout_header_t) == 4096, "header");
+_Static_assert(sizeof(ipckit_layout_participant_t) == 128, "participant");
+_Static_assert(sizeof(ipckit_layout_cell_t) == 128, "cell");
+
+#define MAX_CAPACITY (1U << 24)
+#define MAX_MESSAGE (256ULL << 20)
+#define MAX_BYTES (1ULL << 40)
+#define MAX_BLOCKS (1U << 28)
+
+static uint32_t power_of_two(uint32_t at_least) {
+  uint32_t power = 1;
+  while (power < at_least) power <<= 1;
+  return power;
+}
+
+static uint64_t section(uint64_t* at, uint64_t bytes, uint64_t alignment) {
+  uint64_t start = (*at + alignment - 1) & ~(alignment - 1);
+  *at = start + bytes;
+  return start;
+}
+
+bool ring_geometry_derive(ring_geometry* g) {
+  if (g->capacity < 1 || g->capacity > MAX_CAPACITY || g->dead_capacity > MAX_CAPACITY) return false;
+  if (g->cells != g->capacity + g->dead_capacity) return false;
+  if (g->priorities < 1 || g->priorities > IPCKIT_LAYOUT_PRIORITIES) return false;
+  if (g->participants < 2 || g->participants > RING_MAX_PARTICIPANTS) return false;
+  if (g->block_bytes < 64 || g->block_bytes > 65536 || (g->block_bytes & (g->block_bytes - 1)) != 0)
+    return false;
+  if (g->max_message_bytes > MAX_MESSAGE || g->capacity_bytes > MAX_BYTES) return false;
+  if (g->blocks > MAX_BLOCKS || g->max_deliveries > RING_MAX_DELIVERY) return false;
+  if (g->max_message_bytes > IPCKIT_LAYOUT_INLINE &&
+      g->max_message_bytes > (uint64_t)g->blocks * g->block_bytes) {
+    return false;
+  }
+  g->ring = power_of_two(g->cells);
+  g->block_ring = power_of_two(g->blocks);
+  g->block_shift = (uint32_t)__builtin_ctz(g->block_bytes);
+  uint64_t at = sizeof(ipckit_layout_header_t);
+  g->people_at = section(&at, (uint64_t)g->participants * sizeof(ipckit_layout_participant_t), 128);
+  g->cells_at = section(&at, (uint64_t)g->cells * sizeof(ipckit_layout_cell_t), 128);
+  g->rings_at = section(&at, (uint64_t)g->priorities * g->ring * 4, 128);
+  g->free_at = section(&at, (uint64_t)g->ring * 4, 128);
+  g->heaps_at = section(&at, (uint64_t)IPCKIT_LAYOUT_HEAPS * g->cells * 4, 128);
+  g->free_blocks_at = section(&at, (uint64_t)g->block_ring * 4, 128);
+  g->links_at = section(&at, (uint64_t)g->blocks * 4, 128);
+  g->marks_at = section(&at, ((uint64_t)g->blocks + 63) / 64 * 8, 128);
+  g->blocks_at = section(&at, (uint64_t)g->blocks * g->block_bytes, 4096);
+  g->total_bytes = (at + 4095) & ~4095ULL;
+  return true;
+}

@@ -1,0 +1,81 @@
+// The slow path of the locks. See lock.h.
+#include "lock.h"
+
+#include <sched.h>
+#include <stddef.h>
+
+#include "ipckit/queue.h"
+
+// A sleeper asks about the owner this often.
+#define ASK_EVERY (10 * RING_MILLISECOND)
+// Holders need some hundred nanoseconds; a sleep costs thousands. bench/ring, 2026-11-21.
+#define SPINS 200
+
+void ring_lock_wake(uint32_t* word) { ring_futex_wake(word, 1); }
+
+bool ring_lock_owner_lives(uint32_t observed, const ring_people* people) {
+  uint32_t slot = (observed & 0x7ff) - 1;
+  uint32_t epoch;
+  if (slot >= people->count) return false;
+  if (!ring_people_used(people, slot, &epoch) || (epoch & 0xfffff) != (observed >> 11 & 0xfffff))
+    return false;
+  return ring_people_alive(people, slot);
+}
+
+bool ring_lock_inherit(uint32_t* word, uint32_t observed, const ring_people* people) {
+  // Whoever sleeps there goes on sleeping until we release it, so the bit is set: a wake-up too many does no
+  // harm.
+  return __atomic_compare_exchange_n(word, &observed, people->tag | RING_LOCK_SLEEPERS, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static bool several_processors(void) {
+  static int known;  // 0: not asked yet
+  int several = ring_load(&known);
+  if (several == 0) {
+    cpu_set_t allowed;
+    several = sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) < 2 ? -1 : 1;
+    ring_store(&known, several);
+  }
+  return several > 0;
+}
+
+int ring_lock_slow(uint32_t* word, const ring_people* people) {
+  for (int spin = several_processors() ? SPINS : 0; spin > 0; spin--) {
+    uint32_t seen = ring_load(word);
+    if (seen == 0 &&
+        __atomic_compare_exchange_n(word, &seen, people->tag, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+      return 0;
+    }
+    ring_pause();
+  }
+  const int64_t end = ring_now() + RING_LOCK_BOUND;
+  int64_t ask = 0;  // the first time at once: a dead owner should not cost 10 ms
+  for (;;) {
+    int64_t now = ring_now();
+    if (now >= end) return IPCKIT_E_HELD;
+    uint32_t seen = ring_load(word);
+    if (seen == 0) {
+      // With the bit, since others may sleep there too; it costs the owner one needless wake-up.
+      if (__atomic_compare_exchange_n(word, &seen, people->tag | RING_LOCK_SLEEPERS, false, __ATOMIC_ACQUIRE,
+                                      __ATOMIC_RELAXED)) {
+        return 0;
+      }
+      continue;
+    }
+    if (now >= ask) {
+      // The owner that we asked about may have left meanwhile; only an unchanged word is its.
+      if (!ring_lock_owner_lives(seen, people) &&
+          (ring_load(word) & ~RING_LOCK_SLEEPERS) == (seen & ~RING_LOCK_SLEEPERS)) {
+        return RING_OWNER_DEAD;
+      }
+      ask = now + ASK_EVERY;
+    }
+    if (!(seen & RING_LOCK_SLEEPERS) &&
+        !__atomic_compare_exchange_n(word, &seen, seen | RING_LOCK_SLEEPERS, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
+      continue;
+    }
+    ring_futex_wait(word, seen | RING_LOCK_SLEEPERS, ASK_EVERY);
+  }
+}

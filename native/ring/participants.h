@@ -1,0 +1,54 @@
+// Who uses a piece of shared memory, and who of them is alive. A participant holds an OFD write lock on its
+// own byte of the file: the kernel drops it at any death, also where process numbers mean nothing. Queues
+// stand on it, and every other object that must survive its users can.
+#ifndef IPCKIT_RING_PARTICIPANTS_H
+#define IPCKIT_RING_PARTICIPANTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ipckit/layout.h"
+
+#define RING_MAX_PARTICIPANTS 1024
+
+typedef struct ring_people {
+  ipckit_layout_participant_t* table;
+  uint32_t count;
+  int fd;          // -1 in a forked child
+  uint32_t slot;   // mine
+  uint32_t epoch;  // mine
+  uint32_t tag;    // mine, as owner of a lock; see lock.h
+  uint64_t stamp;  // of the process that attached
+  struct ring_people* next;
+  struct ring_people* previous;
+} ring_people;
+
+// Returned by ring_people_attach when the place was that of a dead one: what it held is to be given back
+// first.
+#define RING_FOUND_DEAD 1
+
+// Word of the process that is running; differs after fork(2), and after clone(2) without our handlers.
+extern const volatile uint64_t* ring_process_stamp;
+
+static inline bool ring_people_forked(const ring_people* people) {
+  return people->stamp != *ring_process_stamp;
+}
+
+// Takes a place in the table. `people->table`, `count` and `fd` are set. 0, RING_FOUND_DEAD or negative.
+int ring_people_attach(ring_people* people, const char* name);
+// Gives the place back, when nothing is held any more, and closes the descriptor. In a forked child it only
+// closes.
+void ring_people_detach(ring_people* people);
+// Leaves as the dead do: the others recover.
+void ring_people_abandon(ring_people* people);
+
+// Reads the word of a slot: its epoch, or false when nobody uses it.
+bool ring_people_used(const ring_people* people, uint32_t slot, uint32_t* epoch);
+// Whether the process that took the slot still exists. Asks the kernel, 0.4 us.
+bool ring_people_alive(const ring_people* people, uint32_t slot);
+// Sets dead[slot] to 1 + epoch for everyone who uses a slot and does not live; returns how many.
+uint32_t ring_people_dead(const ring_people* people, uint64_t dead[RING_MAX_PARTICIPANTS]);
+// Makes the slot free again, after everything of its dead owner was given back.
+void ring_people_bury(const ring_people* people, uint32_t slot, uint32_t epoch);
+
+#endif

@@ -1,0 +1,170 @@
+// Waiting: arm, look again, sleep for a bounded while; and waking, which costs a system call only when
+// somebody is armed. A wake-up that a dying waiter swallowed is made good by the bound, by whoever recovers,
+// and by every getter that leaves something behind.
+#include "queue.h"
+
+// No sleep is longer: then we look for the dead.
+#define SLEEP_BOUND (100 * RING_MILLISECOND)
+// A sleep costs 5 to 60 us, a pause some 20 ns: polling for 20 to 50 us may win. bench/ring, 2026-11-21.
+#define SPINS_FIRST 1000
+#define SPINS_MOST 4000
+// Polling that never pays, as on a shared processor, dies out; now and then it is tried again.
+#define SPINS_PROBE 64
+#define PROBE_EVERY 64
+
+void ring_wake(ipckit_layout_wait_t* place, int count) {
+  // We come from the exchange of ring_unlock, the waiter from its fence in arm: one of us sees the other.
+#if !defined(__x86_64__) && !defined(__i386__)
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+  uint32_t armed = __atomic_load_n(&place->armed, __ATOMIC_SEQ_CST);
+  if (__builtin_expect(armed == 0, 1)) return;
+  // Whoever armed before this and does not sleep yet will not, since the event differs from what it saw.
+  __atomic_fetch_add(&place->event, 2, __ATOMIC_SEQ_CST);
+  // Fewer sleepers than wanted: nobody is left. Who armed since then did so with another event, and stays
+  // armed.
+  if (ring_futex_wake(&place->event, count) < count) {
+    __atomic_compare_exchange_n(&place->armed, &armed, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+  }
+}
+
+void ring_wake_space(ring_queue* q, int count) {
+  ipckit_layout_wait_t* space = &q->h->space;
+  if (__builtin_expect(ring_load(&space->armed_large) != 0, 0)) {
+    // What is enough for one is not for another, so everyone looks.
+    ring_store(&space->armed_large, 0);
+    count = INT_MAX;
+  }
+  ring_wake(space, count);
+}
+
+static bool nothing_pending(ring_queue* q) {
+  uint64_t done = ring_load_acquire(&q->h->done);
+  return ring_load_acquire(&q->h->next_seq) - 1 == done;
+}
+
+void ring_wake_tasks(ring_queue* q) {
+  if (__builtin_expect(ring_load(&q->h->tasks.armed) == 0, 1)) return;
+  if (nothing_pending(q)) ring_wake(&q->h->tasks, INT_MAX);
+}
+
+void ring_wake_on(ring_queue* q) {
+  if (__builtin_expect(ring_load(&q->h->items.armed) == 0, 1)) return;
+  if (ring_maybe_ready(q)) ring_wake(&q->h->items, 1);
+}
+
+static ipckit_layout_wait_t* place_of(ring_queue* q, uint32_t interest) {
+  if (interest == IPCKIT_WAIT_ITEMS) return &q->h->items;
+  return interest == IPCKIT_WAIT_SPACE ? &q->h->space : &q->h->tasks;
+}
+
+static bool maybe_room(ring_queue* q) {
+  ipckit_layout_header_t* h = q->h;
+  if (ring_load(&h->state) != IPCKIT_STATE_OPEN) return true;
+  uint64_t done = ring_load_acquire(&h->done);
+  return ring_load(&h->next_seq) - 1 - done + ring_load(&h->writing) < q->g.capacity;
+}
+
+// A hint, without locks.
+static bool maybe(ring_queue* q, uint32_t interest) {
+  if (ring_load(&q->lost)) return true;
+  if (interest == IPCKIT_WAIT_ITEMS) return ring_maybe_ready(q) || ring_load(&q->h->state) == 0;
+  if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q);
+  return nothing_pending(q) || ring_load(&q->h->state) >= IPCKIT_STATE_STOPPED;
+}
+
+// Announces a wait and returns the event to sleep on.
+static uint32_t arm(ipckit_layout_wait_t* place, bool large) {
+  uint32_t event = __atomic_load_n(&place->event, __ATOMIC_SEQ_CST);
+  if (large) ring_store(&place->armed_large, 1);
+  __atomic_store_n(&place->armed, event | 1, __ATOMIC_SEQ_CST);
+  // Pairs with the exchange in ring_unlock: either we see what was published, or the publisher sees us armed.
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+  return event;
+}
+
+static int64_t bound(ring_queue* q, uint32_t interest, int64_t now, int64_t end) {
+  int64_t ns = end - now < SLEEP_BOUND ? end - now : SLEEP_BOUND;
+  if (interest & IPCKIT_WAIT_ITEMS) {
+    int64_t due = ring_next_due(q) - now;
+    if (due < ns) ns = due < RING_MILLISECOND / 20 ? RING_MILLISECOND / 20 : due;
+  }
+  return ns;
+}
+
+// Polls for a while; true when a try may succeed. Learns whether that pays.
+static bool poll(ring_queue* q, uint32_t interest) {
+  uint32_t* learned = &q->spins[interest >> 1];
+  uint32_t budget = ring_load(learned);
+  const uint32_t spins = budget < PROBE_EVERY ? (budget == 0 ? SPINS_PROBE : 0) : budget;
+  for (uint32_t i = 0; i < spins; i++) {
+    if (maybe(q, interest)) {
+      if (i == 0) return true;  // it was there already, which says nothing about polling
+      budget = spins * 2 < SPINS_MOST ? spins * 2 : SPINS_MOST;
+      ring_store(learned, budget < SPINS_FIRST ? SPINS_FIRST : budget);
+      return true;
+    }
+    ring_pause();
+  }
+  // Below PROBE_EVERY it counts the waits until the next probe.
+  ring_store(learned, budget >= PROBE_EVERY ? (budget / 2 < PROBE_EVERY ? PROBE_EVERY - 1 : budget / 2)
+                                            : (budget == 0 ? PROBE_EVERY - 1 : budget - 1));
+  return false;
+}
+
+int64_t ring_retry(ring_queue* q, uint32_t interest, bool large, int64_t timeout_ns, ring_attempt attempt,
+                   void* context) {
+  int64_t result = attempt(q, context);
+  if (result != -EAGAIN || timeout_ns == 0) return result;
+  int64_t now = ring_now();
+  const int64_t end = ring_after(now, timeout_ns);
+  ipckit_layout_wait_t* place = place_of(q, interest);
+  for (;;) {
+    if (poll(q, interest)) {
+      result = attempt(q, context);
+      if (result != -EAGAIN) return result;
+    }
+    uint32_t event = arm(place, large);
+    result = attempt(q, context);
+    if (result != -EAGAIN) return result;
+    now = ring_now();
+    if (now >= end) break;
+    int slept = ring_futex_wait(&place->event, event, bound(q, interest, now, end));
+    if (slept == -ETIMEDOUT) ring_look_around(q, true);
+  }
+  // A wake-up may have been meant for us; another waiter gets it.
+  if (maybe(q, interest)) ring_wake(place, 1);
+  return -ETIMEDOUT;
+}
+
+int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, ipckit_wait_word_t words[IPCKIT_WAIT_WORDS],
+                     int64_t* bound_ns) {
+  int result = ring_usable(q);
+  if (result < 0) return result;
+  if (interest == 0 || (interest & ~7U) != 0) return -EINVAL;
+  int count = 0;
+  for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
+    if (!(interest & one)) continue;
+    ipckit_layout_wait_t* place = place_of(q, one);
+    // The size that the caller waits for is not known here, so it counts as large.
+    words[count].address = &place->event;
+    words[count].expected = arm(place, one == IPCKIT_WAIT_SPACE && q->g.blocks > 0);
+    count++;
+  }
+  // Space in bytes is not looked at: a caller that was refused for it is woken by the next message that goes.
+  for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
+    if ((interest & one) && maybe(q, one)) return 0;
+  }
+  *bound_ns = bound(q, interest, ring_now(), INT64_MAX);
+  return count;
+}
+
+int ipckit_queue_disarm(ipckit_queue_t* q, uint32_t interest) {
+  int result = ring_usable(q);
+  if (result < 0) return result;
+  for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
+    if ((interest & one) && maybe(q, one))
+      ring_wake(place_of(q, one), one == IPCKIT_WAIT_TASKS ? INT_MAX : 1);
+  }
+  return 0;
+}

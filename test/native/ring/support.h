@@ -1,0 +1,161 @@
+// What the tests of the queue share: names that nobody else has, queues that go away, and children that
+// report.
+#ifndef IPCKIT_TEST_RING_SUPPORT_H
+#define IPCKIT_TEST_RING_SUPPORT_H
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ipckit/layout.h"
+#include "ipckit/queue.h"
+
+constexpr int64_t kMillisecond = 1000000;
+constexpr int64_t kSecond = 1000 * kMillisecond;
+// Long enough that only a hang exceeds it.
+constexpr int64_t kPatience = 30 * kSecond;
+
+inline std::string random_name() {
+  std::random_device random;
+  return "/ipckit-test-" + std::to_string(getpid()) + "-" + std::to_string(random()) +
+         std::to_string(random());
+}
+
+/// A queue that is unlinked and closed with its scope.
+class Queue {
+ public:
+  explicit Queue(ipckit_queue_options_t options = {}) : name_(random_name()) {
+    result_ = ipckit_queue_create(name_.c_str(), &options, nullptr, &queue_);
+    EXPECT_EQ(result_, 0) << ipckit_strerror(result_);
+  }
+  Queue(const Queue&) = delete;
+  Queue& operator=(const Queue&) = delete;
+  ~Queue() {
+    close();
+    ipckit_queue_unlink(name_.c_str(), nullptr);
+  }
+  void close() {
+    if (queue_) ipckit_queue_close(queue_);
+    queue_ = nullptr;
+  }
+  operator ipckit_queue_t*() const { return queue_; }
+  const std::string& name() const { return name_; }
+  std::string path() const { return "/dev/shm/ipckit." + name_.substr(1); }
+
+ private:
+  std::string name_;
+  ipckit_queue_t* queue_ = nullptr;
+  int result_ = 0;
+};
+
+/// A further handle.
+class Guest {
+ public:
+  explicit Guest(const std::string& name, ipckit_queue_options_t options = {}) {
+    int result = ipckit_queue_open(name.c_str(), &options, nullptr, &queue_);
+    EXPECT_EQ(result, 0) << ipckit_strerror(result);
+  }
+  Guest(const Guest&) = delete;
+  Guest& operator=(const Guest&) = delete;
+  ~Guest() { close(); }
+  void close() {
+    if (queue_) ipckit_queue_close(queue_);
+    queue_ = nullptr;
+  }
+  operator ipckit_queue_t*() const { return queue_; }
+
+ private:
+  ipckit_queue_t* queue_ = nullptr;
+};
+
+inline int put(ipckit_queue_t* queue, const std::string& text, uint32_t priority = 0,
+               int64_t timeout = kPatience) {
+  return ipckit_queue_put(queue, text.data(), text.size(), priority, timeout);
+}
+
+/// The text, or the name of the error in angle brackets.
+inline std::string get(ipckit_queue_t* queue, int64_t timeout = kPatience,
+                       ipckit_message_t* message = nullptr) {
+  std::string buffer(1 << 20, 0);
+  int64_t length = ipckit_queue_get(queue, buffer.data(), buffer.size(), message, timeout);
+  return length < 0 ? "<" + std::string(ipckit_strerror(static_cast<int>(length))) + ">"
+                    : buffer.substr(0, length);
+}
+
+inline std::string lease(ipckit_queue_t* queue, ipckit_message_t* message, int64_t lease_ns = 0,
+                         int64_t timeout = kPatience) {
+  std::string buffer(1 << 20, 0);
+  int64_t length = ipckit_queue_lease(queue, buffer.data(), buffer.size(), message, lease_ns, timeout);
+  return length < 0 ? "<" + std::string(ipckit_strerror(static_cast<int>(length))) + ">"
+                    : buffer.substr(0, length);
+}
+
+inline ipckit_queue_stat_t stat_of(ipckit_queue_t* queue) {
+  ipckit_queue_stat_t stat;
+  EXPECT_EQ(ipckit_queue_stat(queue, &stat), 0);
+  return stat;
+}
+
+/// Runs a function in a child process; what it returns is the exit code.
+class Child {
+ public:
+  explicit Child(const std::function<int()>& run) : pid_(fork()) {
+    if (pid_ == 0) _exit(run());
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      join();
+    }
+  }
+  void signal(int number) const { kill(pid_, number); }
+  void stop() const {
+    int status = 0;
+    kill(pid_, SIGSTOP);
+    waitpid(pid_, &status, WUNTRACED);
+  }
+  /// The exit code, or 128 + signal.
+  int join() {
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_;
+};
+
+/// Lets a child tell its parent that it is somewhere.
+class Signpost {
+ public:
+  Signpost() { EXPECT_EQ(pipe(ends_), 0); }
+  Signpost(const Signpost&) = delete;
+  Signpost& operator=(const Signpost&) = delete;
+  ~Signpost() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  void reached() const { EXPECT_EQ(write(ends_[1], "!", 1), 1); }
+  void await() const {
+    char mark;
+    EXPECT_EQ(read(ends_[0], &mark, 1), 1);
+  }
+
+ private:
+  int ends_[2];
+};
+
+#endif
