@@ -163,6 +163,7 @@ static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
   q->people.fd = fd;
   q->people.slot = IPCKIT_LAYOUT_NONE;
   q->prefetch = o->prefetch;
+  q->until_look = 256;  // attaching looks around
   for (int i = 0; i < 3; i++) q->spins[i] = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1000 : 0;
   pthread_mutex_init(&q->tasks_lock, NULL);
   return q;
