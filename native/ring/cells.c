@@ -4,6 +4,9 @@
 
 #include "queue.h"
 
+// How many cells ahead their lines are asked for. bench/ring, 2026-11-21.
+#define AHEAD 4
+
 // ---- allocating, under the producers' lock
 // ---------------------------------------------------------------------
 
@@ -59,6 +62,12 @@ int ring_allocate(ring_queue* q, size_t length, uint32_t* cell) {
   }
   ring_store(&h->free_head, head + 1);
   *cell = index;
+  // A batch comes to this one soon; the consumers' processor has its two lines.
+  uint32_t soon = ring_load(&q->free[(head + AHEAD) & (q->g.ring - 1)]);
+  if (soon < q->g.cells) {
+    __builtin_prefetch(&q->cells[soon], 1);
+    __builtin_prefetch(&q->cells[soon].payload[IPCKIT_LAYOUT_INLINE - 1], 1);
+  }
   return 0;
 }
 

@@ -1,6 +1,9 @@
 // Which message is next, and what becomes of one whose delivery ended: all of it under the consumers' lock.
 #include "queue.h"
 
+// How many messages ahead their lines are asked for. bench/ring, 2026-11-21.
+#define AHEAD 4
+
 // Messages that came back are older than everything of their priority in the rings, so they go first there.
 static int choose_returned(ring_queue* q, int ring_priority, ring_choice* choice) {
   int64_t first = ring_heap_first(q, RING_RETURNED);
