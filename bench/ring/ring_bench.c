@@ -1,8 +1,10 @@
-// How fast the queue in shared memory is from C, one producer and one consumer in two processes, 64-byte messages.
+// How fast the queue in shared memory is from C, one producer and one consumer in two processes, 64-byte
+// messages.
 //
 //   ring_bench [--seconds N] [--same-cpu]
 //
-// One line a case: the median of three runs, with the least and the most. Every message is checked for its order.
+// One line a case: the median of three runs, with the least and the most. Every message is checked for its
+// order.
 #include <errno.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -21,7 +23,7 @@
 #define LARGE (1 << 20)
 
 typedef struct bench {
-  const char *title;
+  const char* title;
   size_t size;
   size_t batch;  // 1: a call for each message
   bool lease;
@@ -55,24 +57,24 @@ static void pin(int cpu) {
   sched_setaffinity(0, sizeof set, &set);
 }
 
-static void must(int64_t result, const char *what) {
+static void must(int64_t result, const char* what) {
   if (result >= 0) return;
   fprintf(stderr, "ring_bench: %s: %s\n", what, ipckit_strerror((int)result));
   _exit(1);
 }
 
-static ipckit_queue_t *open_it(const char *which) {
-  ipckit_queue_t *q;
+static ipckit_queue_t* open_it(const char* which) {
+  ipckit_queue_t* q;
   must(ipckit_queue_open(which, NULL, NULL, &q), "open");
   return q;
 }
 
 // Puts numbered messages until the time is over, then one of number -1.
-static void produce(const bench *b) {
+static void produce(const bench* b) {
   pin(0);
-  ipckit_queue_t *q = open_it(name);
-  uint8_t *bytes = calloc(b->batch, b->size);
-  ipckit_slice_t *slices = calloc(b->batch, sizeof *slices);
+  ipckit_queue_t* q = open_it(name);
+  uint8_t* bytes = calloc(b->batch, b->size);
+  ipckit_slice_t* slices = calloc(b->batch, sizeof *slices);
   for (size_t i = 0; i < b->batch; i++) slices[i] = (ipckit_slice_t){bytes + i * b->size, b->size, 0};
   const double end = now() + seconds;
   int64_t number = 0;
@@ -93,11 +95,11 @@ static void produce(const bench *b) {
   ipckit_queue_close(q);
 }
 
-static double consume(const bench *b) {
+static double consume(const bench* b) {
   pin(consumer_cpu);
-  ipckit_queue_t *q = open_it(name);
+  ipckit_queue_t* q = open_it(name);
   size_t room = b->size * b->batch;
-  uint8_t *slab = malloc(room);
+  uint8_t* slab = malloc(room);
   ipckit_message_t messages[BATCH_MOST];
   ipckit_token_t tokens[BATCH_MOST];
   int64_t number = 0, first;
@@ -134,21 +136,21 @@ over:;
   return rate;
 }
 
-static void make(const char *which, size_t size) {
+static void make(const char* which, size_t size) {
   ipckit_queue_options_t options = {.capacity = size > 4096 ? 8 : 1024, .max_message_bytes = size};
   options.capacity_bytes = size > 64 ? options.capacity * ((size + 4095) / 4096 * 4096) : 0;
-  ipckit_queue_t *q;
+  ipckit_queue_t* q;
   ipckit_queue_unlink(which, NULL);
   must(ipckit_queue_create(which, &options, NULL, &q), "create");
   ipckit_queue_close(q);
 }
 
-static int ascending(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
+static int ascending(const void* a, const void* b) {
+  double x = *(const double*)a, y = *(const double*)b;
   return (x > y) - (x < y);
 }
 
-static void throughput(const bench *b) {
+static void throughput(const bench* b) {
   double rates[RUNS];
   for (int run = 0; run < RUNS; run++) {
     make(name, b->size);
@@ -198,8 +200,8 @@ static void round_trip(void) {
   must(ipckit_queue_put(out, bytes, sizeof bytes, 0, IPCKIT_FOREVER), "put");
   waitpid(peer, NULL, 0);
   qsort(times, (size_t)trips, sizeof *times, ascending);
-  printf("%-40s %8.2f us p50, %.2f us p99 (the clock's 0.03 among them)\n", "round trip", times[trips / 2] * 1e6,
-         times[trips * 99 / 100] * 1e6);
+  printf("%-40s %8.2f us p50, %.2f us p99 (the clock's 0.03 among them)\n", "round trip",
+         times[trips / 2] * 1e6, times[trips * 99 / 100] * 1e6);
   ipckit_queue_unlink(name, NULL);
   ipckit_queue_unlink(answers, NULL);
 }
@@ -207,7 +209,7 @@ static void round_trip(void) {
 // What one process pays when nobody else is there.
 static void alone(void) {
   make(name, 64);
-  ipckit_queue_t *q = open_it(name);
+  ipckit_queue_t* q = open_it(name);
   uint8_t bytes[64] = {0};
   enum { TURNS = 2000000 };
   double start = now();
@@ -230,11 +232,14 @@ static void alone(void) {
   ipckit_queue_unlink(name, NULL);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--same-cpu") == 0) consumer_cpu = 0;
-    else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) seconds = atof(argv[++i]);
-    else return fprintf(stderr, "usage: ring_bench [--seconds N] [--same-cpu]\n"), 2;
+    if (strcmp(argv[i], "--same-cpu") == 0)
+      consumer_cpu = 0;
+    else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc)
+      seconds = atof(argv[++i]);
+    else
+      return fprintf(stderr, "usage: ring_bench [--seconds N] [--same-cpu]\n"), 2;
   }
   snprintf(name, sizeof name, "/ipckit-bench-%d", (int)getpid());
   snprintf(answers, sizeof answers, "/ipckit-bench-%d-back", (int)getpid());
