@@ -152,7 +152,7 @@ static int64_t run(ring_queue* q, take* t, int64_t timeout_ns) {
   if (t->task) ring_tasks_add(q, t->messages, result > 0 ? (size_t)result : 0, room);
   if (result > 0) ring_play_role(q, IPCKIT_ROLE_CONSUMER);
   // A consumer that polls an empty queue must find out about the dead as one that waits does.
-  ring_look_around(q, result == -EAGAIN);
+  if (result >= 0 || result == -EAGAIN) ring_look_around(q, result < 0);
   return result;
 }
 

@@ -162,6 +162,11 @@ static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
   if (q == NULL) return NULL;
   q->people.fd = fd;
   q->people.slot = IPCKIT_LAYOUT_NONE;
+  struct stat file;
+  if (fstat(fd, &file) == 0) {
+    q->people.device = (uint64_t)file.st_dev;
+    q->people.inode = (uint64_t)file.st_ino;
+  }
   q->prefetch = o->prefetch;
   q->until_look = 256;  // attaching looks around
   for (int i = 0; i < 3; i++) q->spins[i] = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1000 : 0;
@@ -173,6 +178,13 @@ static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
 static int map(ring_queue* q) {
   void* start = mmap(NULL, q->g.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, q->people.fd, 0);
   if (start == MAP_FAILED) return -errno;
+  // A mapping keeps the open file description, and with it our lock: a child that had it would keep us alive
+  // for ever.
+  if (madvise(start, q->g.total_bytes, MADV_DONTFORK) < 0) {
+    int failed = -errno;
+    munmap(start, q->g.total_bytes);
+    return failed;
+  }
   uint8_t* bytes = start;
   q->h = start;
   q->map_bytes = q->g.total_bytes;
@@ -191,10 +203,12 @@ static int map(ring_queue* q) {
 }
 
 static void destroy(ring_queue* q) {
+  const bool forked = q->people.stamp != 0 && ring_people_forked(&q->people);
   if (q->people.fd >= 0) close(q->people.fd);
   if (q->h) {
     ring_guard_remove(q);
-    munmap(q->h, q->map_bytes);
+    // In a forked child the mapping does not exist, and something else may lie there.
+    if (!forked) munmap(q->h, q->map_bytes);
   }
   pthread_mutex_destroy(&q->tasks_lock);
   free(q->tasks.tokens);
