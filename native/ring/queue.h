@@ -116,9 +116,9 @@ void ring_look_around(ring_queue* q, bool idle);
 // ------------------------------------------------------------------------------------------
 
 // Rebuilds every index from the truth words and gives back what the dead hold. May be killed anywhere and be
-// called again. `leaving`: what this handle holds goes back as well.
-int ring_recover(ring_queue* q);
-// The pass itself, under both locks. Adds to *changed what waiters should know of.
+// called again. `end` as in ring_lock.
+int ring_recover(ring_queue* q, int64_t* end);
+// The pass itself, under both locks. `leaving`: what this handle holds goes back as well.
 int ring_rebuild(ring_queue* q, bool leaving);
 void ring_wake_everyone(ring_queue* q);
 
