@@ -51,9 +51,10 @@ extern "C" {
 #define IPCKIT_STATE_CORRUPT 4U
 
 /* The truth about a message: state | owner | delivery | generation, from the top bit down. */
-#define IPCKIT_TRUTH_STATE_SHIFT 61     /* 3 bits */
-#define IPCKIT_TRUTH_OWNER_SHIFT 51     /* 10 bits: slot of the writer or of the holder */
-#define IPCKIT_TRUTH_DELIVERY_SHIFT 36  /* 15 bits: how often it was handed out; stays at its largest value \
+#define IPCKIT_TRUTH_STATE_SHIFT 61 /* 3 bits */
+#define IPCKIT_TRUTH_OWNER_SHIFT 51 /* 10 bits: slot of the writer or of the holder */
+#define IPCKIT_TRUTH_DELIVERY_SHIFT                                                                         \
+  36                                    /* 15 bits: how often it was handed out; stays at its largest value \
                                          */
 #define IPCKIT_TRUTH_GENERATION_BITS 36 /* grows with every use of the cell and with every redelivery */
 

@@ -7,9 +7,7 @@
 // How many cells ahead their lines are asked for. bench/ring, 2026-11-21.
 #define AHEAD 4
 
-// ---- allocating, under the producers' lock
-// ---------------------------------------------------------------------
-
+// Allocating, under the producers' lock.
 uint32_t ring_blocks_of(const ring_queue* q, uint64_t length) {
   if (length <= IPCKIT_LAYOUT_INLINE) return 0;
   return (uint32_t)((length + q->g.block_bytes - 1) >> q->g.block_shift);
@@ -71,9 +69,7 @@ int ring_allocate(ring_queue* q, size_t length, uint32_t* cell) {
   return 0;
 }
 
-// ---- releasing, under the consumers' lock
-// ------------------------------------------------------------------------
-
+// Releasing, under the consumers' lock.
 int ring_release(ring_queue* q, uint32_t cell, uint64_t truth) {
   ipckit_layout_header_t* h = q->h;
   ipckit_layout_cell_t* c = &q->cells[cell];
@@ -104,9 +100,7 @@ int ring_finish(ring_queue* q, uint32_t cell, uint64_t truth) {
   return result;
 }
 
-// ---- payload
-// -----------------------------------------------------------------------------------------------------
-
+// Payload.
 // Blocks that follow each other in memory are copied as one.
 static int64_t run(ring_queue* q, uint32_t* block, uint32_t* blocks_left, uint32_t* start) {
   if (*block >= q->g.blocks) return IPCKIT_E_CORRUPT;
@@ -162,7 +156,7 @@ int ring_copy_out(ring_queue* q, uint32_t cell, void* buffer, size_t length) {
   return 0;
 }
 
-// ---- heaps, under the consumers' lock
+// Heaps, under the consumers' lock.
 // ---------------------------------------------------------------------------- Binary heaps of cell numbers.
 // A hostile writer can make them unordered, never unbounded: every entry is compared with the number of cells
 // when it is read, every position with the count.

@@ -148,7 +148,7 @@ static int64_t run(ring_queue* q, take* t, int64_t timeout_ns) {
     int result = ring_tasks_reserve(q, room);
     if (result < 0) return result;
   }
-  int64_t result = ring_retry(q, IPCKIT_WAIT_ITEMS, false, timeout_ns, attempt, t);
+  int64_t result = ring_retry(q, IPCKIT_WAIT_ITEMS, 0, timeout_ns, attempt, t);
   if (t->task) ring_tasks_add(q, t->messages, result > 0 ? (size_t)result : 0, room);
   if (result > 0) ring_play_role(q, IPCKIT_ROLE_CONSUMER);
   // A consumer that polls an empty queue must find out about the dead as one that waits does.

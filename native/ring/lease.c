@@ -110,9 +110,7 @@ int ipckit_queue_extend(ipckit_queue_t* q, const ipckit_token_t* token, int64_t 
   return (int)ring_leave_consumers(q, result);
 }
 
-// ---- tasks
-// -------------------------------------------------------------------------------------------------------
-
+// Tasks.
 int ring_tasks_reserve(ring_queue* q, size_t room) {
   pthread_mutex_lock(&q->tasks_lock);
   ring_tasks* tasks = &q->tasks;

@@ -22,9 +22,7 @@
 
 static const ipckit_queue_options_t defaults;
 
-// ---- names
-// -------------------------------------------------------------------------------------------------------
-
+// Names.
 typedef struct path {
   char directory[PATH_MAX];
   char file[PATH_MAX + NAME_LIMIT + 16];
@@ -51,9 +49,7 @@ int ipckit_queue_unlink(const char* name, const char* directory) {
   return unlink(p.file) < 0 ? -errno : 0;
 }
 
-// ---- the identity
-// ------------------------------------------------------------------------------------------------
-
+// The identity.
 static uint64_t checksum_of(const ipckit_layout_identity_t* identity) {
   ipckit_layout_identity_t copy = *identity;
   copy.version = 0;
@@ -154,9 +150,7 @@ static bool geometry_from_identity(ring_geometry* g, const ipckit_layout_identit
   return ring_geometry_derive(g);
 }
 
-// ---- handles
-// -----------------------------------------------------------------------------------------------------
-
+// Handles.
 static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
   ring_queue* q = calloc(1, sizeof *q);
   if (q == NULL) return NULL;
@@ -253,9 +247,7 @@ int ipckit_queue_close(ipckit_queue_t* q) {
   return 0;
 }
 
-// ---- creating
-// ----------------------------------------------------------------------------------------------------
-
+// Creating.
 static void fill(ring_queue* q, const ipckit_layout_identity_t* id) {
   ipckit_layout_header_t* h = q->h;
   h->identity = *id;
@@ -342,9 +334,7 @@ static int create(const path* p, const ipckit_queue_options_t* o, ipckit_queue_t
   return result;
 }
 
-// ---- opening
-// -----------------------------------------------------------------------------------------------------
-
+// Opening.
 static int check_file(int fd, const ipckit_queue_options_t* o, ipckit_refusal_t* refusal, uint64_t* size) {
   struct stat file;
   if (fstat(fd, &file) < 0) return -errno;
@@ -432,9 +422,7 @@ static int open_existing(const path* p, const ipckit_queue_options_t* o, ipckit_
   return result;
 }
 
-// ---- the three doors
-// ---------------------------------------------------------------------------------------------
-
+// The three doors.
 int ipckit_queue_create(const char* name, const ipckit_queue_options_t* options, ipckit_refusal_t* refusal,
                         ipckit_queue_t** queue) {
   path p;

@@ -61,9 +61,7 @@ struct ipckit_queue {
 
 typedef struct ipckit_queue ring_queue;
 
-// ---- truth words
-// -----------------------------------------------------------------------------------------------
-
+// Truth words.
 #define RING_GENERATION_MASK ((1ULL << IPCKIT_TRUTH_GENERATION_BITS) - 1)
 #define RING_MAX_DELIVERY 0x7fffU
 
@@ -94,9 +92,7 @@ static inline uint32_t* ring_tail(ring_queue* q, uint32_t priority) {
   return priority == 0 ? &q->h->tail : &q->h->tails[priority];
 }
 
-// ---- beginning and ending an operation (operate.c)
-// ---------------------------------------------------------------
-
+// Beginning and ending an operation (operate.c):
 // Checks the handle and takes a lock, recovering when its owner is dead. 0 or negative.
 int ring_enter_producers(ring_queue* q);
 int ring_enter_consumers(ring_queue* q);
@@ -112,9 +108,7 @@ void ring_play_role(ring_queue* q, uint32_t role);
 // Looks for dead participants when the last look is a while ago. Cheap; called between operations.
 void ring_look_around(ring_queue* q, bool idle);
 
-// ---- recovery (recover.c)
-// ------------------------------------------------------------------------------------------
-
+// Recovery (recover.c):
 // Rebuilds every index from the truth words and gives back what the dead hold. May be killed anywhere and be
 // called again. `end` as in ring_lock.
 int ring_recover(ring_queue* q, int64_t* end);
@@ -122,9 +116,7 @@ int ring_recover(ring_queue* q, int64_t* end);
 int ring_rebuild(ring_queue* q, bool leaving);
 void ring_wake_everyone(ring_queue* q);
 
-// ---- cells, blocks and heaps (cells.c)
-// -------------------------------------------------------------------------------
-
+// Cells, blocks and heaps (cells.c):
 // Under the producers' lock. Takes a free cell and its blocks, which are not yet the message's: negative when
 // there are none (-EAGAIN) or the indices make no sense.
 int ring_allocate(ring_queue* q, size_t length, uint32_t* cell);
@@ -150,9 +142,7 @@ int ring_heap_move(ring_queue* q, enum ring_heap heap, uint32_t cell);
 int ring_heap_append(ring_queue* q, enum ring_heap heap, uint32_t cell);
 void ring_heap_order(ring_queue* q, enum ring_heap heap);
 
-// ---- who is next, and the end of a delivery (select.c)
-// ---------------------------------------------------------------
-
+// Who is next, and the end of a delivery (select.c):
 typedef struct ring_choice {
   uint32_t cell;
   uint64_t truth;
@@ -178,9 +168,7 @@ bool ring_maybe_ready(ring_queue* q);
 // Time of the next lease's end or delayed message, INT64_MAX for none. A hint.
 int64_t ring_next_due(ring_queue* q);
 
-// ---- waiting (wait.c)
-// -----------------------------------------------------------------------------------------------
-
+// Waiting (wait.c):
 // After the publication and the exchange of ring_unlock, which is the fence between: wakes up to `count`.
 void ring_wake(ipckit_layout_wait_t* place, int count);
 void ring_wake_space(ring_queue* q, int count);
@@ -189,13 +177,12 @@ void ring_wake_tasks(ring_queue* q);
 void ring_wake_on(ring_queue* q);
 
 typedef int64_t (*ring_attempt)(ring_queue* q, void* context);
-// Tries until the result is not -EAGAIN or the time is over (-ETIMEDOUT; -EAGAIN when it was 0).
-int64_t ring_retry(ring_queue* q, uint32_t interest, bool large, int64_t timeout_ns, ring_attempt attempt,
-                   void* context);
+// Tries until the result is not -EAGAIN or the time is over (-ETIMEDOUT; -EAGAIN when it was 0). `length`: of
+// the message for which a producer waits.
+int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t timeout_ns,
+                   ring_attempt attempt, void* context);
 
-// ---- the guard against truncation (guard.c)
-// ---------------------------------------------------------------------------
-
+// The guard against truncation (guard.c):
 void ring_guard_add(ring_queue* q);
 void ring_guard_remove(ring_queue* q);
 

@@ -73,9 +73,7 @@ static uint64_t next_random(void) {
   return seed;
 }
 
-// ---- messages: the body follows from the number
-// --------------------------------------------------------------------
-
+// Messages: the body follows from the number.
 static size_t size_of(int id) {
   static const size_t sizes[] = {20, 100, 300};
   return sizes[id % 3];
@@ -108,9 +106,7 @@ static uint8_t bodies[3][LARGEST];
 static uint8_t slab[4 * LARGEST];
 static ipckit_message_t messages[4];
 
-// ---- what the victim does
-// ------------------------------------------------------------------------------------------
-
+// What the victim does.
 static void do_put(ipckit_queue_t* q, ledger* says, int id) {
   says->ids[0] = id;
   says->result = ipckit_queue_try_put(q, bodies[id - 100], size_of(id), 0);
@@ -211,9 +207,7 @@ static const operation operations[] = {
 };
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
-// ---- processes
-// -----------------------------------------------------------------------------------------------------
-
+// Processes.
 static void complain(const char* what, long a, long b) {
   violations++;
   printf("VIOLATION %s: %s (%ld, %ld)\n", description, what, a, b);
@@ -318,9 +312,7 @@ static int arrange(enum state state) {
   return counts[state];
 }
 
-// ---- the auditor
-// ---------------------------------------------------------------------------------------------------
-
+// The auditor.
 typedef struct finding {
   int count;  // how often it was in the queue
   int dead;   // and among the dead letters
@@ -472,9 +464,7 @@ static void audit(const operation* op, enum state state, const ledger* says, int
   judge_space();
 }
 
-// ---- runs
-// ----------------------------------------------------------------------------------------------------------
-
+// Runs.
 // One victim, and with `second` >= 0 another one that recovers. Returns the instructions of the last one.
 static long run(const operation* op, enum state state, long first, long second) {
   snprintf(description, sizeof description, "--operation %s --state %s --at %ld --second %ld", op->name,
@@ -496,9 +486,7 @@ static long run(const operation* op, enum state state, long first, long second) 
   return steps;
 }
 
-// ---- snapshots
-// -----------------------------------------------------------------------------------------------------
-
+// Snapshots.
 // The bytes of a queue file, mapped without taking part.
 typedef struct image {
   uint8_t* bytes;

@@ -92,9 +92,7 @@ static int64_t now(void) {
   return t.tv_sec * SECOND + t.tv_nsec;
 }
 
-// ---- messages
-// ------------------------------------------------------------------------------------------------------
-
+// Messages.
 static uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 31)) * 0x9e3779b97f4a7c15ULL;
   return x ^ (x >> 29);
@@ -129,9 +127,7 @@ static uint64_t read_message(const uint8_t* bytes, size_t size) {
   return memcmp(expected, bytes, size) == 0 ? id : 0;
 }
 
-// ---- ledgers
-// -------------------------------------------------------------------------------------------------------
-
+// Ledgers.
 typedef struct writer {
   ledger* l;
   uint32_t slot, incarnation;
@@ -180,9 +176,7 @@ static ipckit_queue_t* attach(void) {
   return q;
 }
 
-// ---- what they do
-// --------------------------------------------------------------------------------------------------
-
+// What they do.
 static void produce(writer* w) {
   ipckit_queue_t* q = attach();
   static uint8_t bytes[4][LARGEST + 8];
@@ -267,9 +261,7 @@ static void consume(writer* w) {
   ipckit_queue_close(q);
 }
 
-// ---- the driver
-// ----------------------------------------------------------------------------------------------------
-
+// The driver.
 static void complain(const char* what, unsigned long long a, unsigned long long b) {
   violations++;
   printf("VIOLATION round %lu: %s (%#llx, %llu)\n", rounds, what, a, b);
