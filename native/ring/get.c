@@ -101,8 +101,8 @@ static int64_t attempt(ring_queue* q, void* context) {
     if (prefetched(q)) return ring_leave_consumers(q, IPCKIT_E_PREFETCH);
   }
   size_t n = 0, at = 0;
+  ring_choice choice = {0};
   while (n < t->count && !(n > 0 && t->hold && prefetched(q))) {
-    ring_choice choice;
     result = ring_choose(q, &choice);
     if (result < 0) break;
     t->messages[n].offset = at;
@@ -201,7 +201,7 @@ int64_t ipckit_queue_peek(ipckit_queue_t* q, void* buffer, size_t size, ipckit_m
   if (message == NULL) message = &unwanted;
   int64_t result = ring_enter_consumers(q);
   if (result < 0) return result;
-  ring_choice choice;
+  ring_choice choice = {0};
   result = ring_choose(q, &choice);
   if (result == 0) {
     tell(q, &choice, choice.truth, message);

@@ -149,9 +149,11 @@ typedef struct ring_choice {
   uint32_t length;
   uint32_t priority;
   bool returned;  // it stands first in the heap of returned ones, not in a ring
+  uint32_t left;  // within one batch: what its ring holds after it
 } ring_choice;
 
-// Under the consumers' lock: finds the next message and leaves it. 0, -EAGAIN, IPCKIT_E_CORRUPT.
+// Under the consumers' lock: finds the next message and leaves it. 0, -EAGAIN, IPCKIT_E_CORRUPT. A batch
+// hands in the choice before this one, and all zeros first.
 int ring_choose(ring_queue* q, ring_choice* choice);
 // Takes it out of its list; its truth word is still READY.
 int ring_unlist(ring_queue* q, const ring_choice* choice);

@@ -17,25 +17,63 @@ static int choose_returned(ring_queue* q, int ring_priority, ring_choice* choice
 }
 
 // The highest priority that has something in its ring, or -1.
-static int highest_ring(ring_queue* q) {
+static int highest_ring(ring_queue* q, uint32_t* count) {
   ipckit_layout_header_t* h = q->h;
   for (uint32_t p = q->g.priorities - 1; p > 0; p--) {
     // Pairs with the store in publish: the entries up to there are seen.
-    uint32_t count = ring_load_acquire(&h->tails[p]) - ring_load(&h->heads[p]);
-    if (count > q->g.ring) return IPCKIT_E_CORRUPT;
-    if (count > 0) return (int)p;
+    *count = ring_load_acquire(&h->tails[p]) - ring_load(&h->heads[p]);
+    if (*count > q->g.ring) return IPCKIT_E_CORRUPT;
+    if (*count > 0) return (int)p;
   }
   // The usual priority has a line of its own, and is looked at again only when what was seen of it is used
   // up.
   uint32_t head = ring_load(&h->heads[0]);
-  uint32_t count = ring_load(&h->tail_seen) - head;
-  if (count == 0) {
+  *count = ring_load(&h->tail_seen) - head;
+  if (*count == 0) {
     uint32_t tail = ring_load_acquire(&h->tail);  // pairs with publish
     ring_store(&h->tail_seen, tail);
-    count = tail - head;
+    *count = tail - head;
   }
-  if (count > q->g.ring) return IPCKIT_E_CORRUPT;
-  return count > 0 ? 0 : -1;
+  if (*count > q->g.ring) return IPCKIT_E_CORRUPT;
+  return *count > 0 ? 0 : -1;
+}
+
+static int choose_listed(ring_queue* q, uint32_t priority, ring_choice* choice) {
+  const uint32_t* ring = q->rings + (uint64_t)priority * q->g.ring;
+  const uint32_t head = ring_load(&q->h->heads[priority]);
+  const uint32_t cell = ring_load(&ring[head & (q->g.ring - 1)]);
+  if (cell >= q->g.cells) return IPCKIT_E_CORRUPT;
+  // A batch comes to this one soon; the producers' processor has its two lines.
+  const uint32_t soon = ring_load(&ring[(head + AHEAD) & (q->g.ring - 1)]);
+  if (choice->left > AHEAD && soon < q->g.cells) {
+    __builtin_prefetch(&q->cells[soon], 1);
+    __builtin_prefetch(&q->cells[soon].payload[IPCKIT_LAYOUT_INLINE - 1]);
+  }
+  choice->cell = cell;
+  choice->priority = priority;
+  choice->returned = false;
+  return 0;
+}
+
+static int choose(ring_queue* q, ring_choice* choice) {
+  ipckit_layout_header_t* h = q->h;
+  const bool returned = ring_load(&h->heap_counts[RING_RETURNED]) != 0;
+  // The rest of a batch, as of the moment at which its ring was the highest.
+  if (choice->left > 0 && !choice->returned && !returned) {
+    choice->left--;
+    return choose_listed(q, choice->priority, choice);
+  }
+  uint32_t count = 0;
+  const int p = highest_ring(q, &count);
+  if (p < -1) return p;
+  choice->left = 0;
+  if (returned) {
+    int result = choose_returned(q, p, choice);
+    if (result != -EAGAIN) return result;
+  }
+  if (p < 0) return -EAGAIN;
+  choice->left = count - 1;
+  return choose_listed(q, (uint32_t)p, choice);
 }
 
 int ring_choose(ring_queue* q, ring_choice* choice) {
@@ -44,22 +82,8 @@ int ring_choose(ring_queue* q, ring_choice* choice) {
     int settled = ring_settle_due(q);
     if (settled < 0) return settled;
   }
-  int p = highest_ring(q);
-  if (p < -1) return p;
-  int result = -EAGAIN;
-  if (ring_load(&h->heap_counts[RING_RETURNED]) != 0) {
-    result = choose_returned(q, p, choice);
-    if (result < 0 && result != -EAGAIN) return result;
-  }
-  if (result == -EAGAIN) {
-    if (p < 0) return -EAGAIN;
-    uint32_t cell =
-        ring_load(&q->rings[(uint64_t)p * q->g.ring + (ring_load(&h->heads[p]) & (q->g.ring - 1))]);
-    if (cell >= q->g.cells) return IPCKIT_E_CORRUPT;
-    choice->cell = cell;
-    choice->priority = (uint32_t)p;
-    choice->returned = false;
-  }
+  int result = choose(q, choice);
+  if (result < 0) return result;
   const ipckit_layout_cell_t* c = &q->cells[choice->cell];
   choice->truth = ring_load_acquire(&c->truth);  // pairs with ring_commit in put
   choice->length = ring_load(&c->length);
