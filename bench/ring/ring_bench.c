@@ -232,6 +232,38 @@ static void alone(void) {
   ipckit_queue_unlink(name, NULL);
 }
 
+// Many at once, unpinned: what the consumers get together.
+static void crowd(int each) {
+  make(name, 64);
+  int64_t* counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  fflush(stdout);
+  const double end = now() + seconds;
+  for (int i = 0; i < 2 * each; i++) {
+    if (fork() != 0) continue;
+    ipckit_queue_t* q = open_it(name);
+    uint8_t bytes[64] = {0};
+    while (i < each && now() < end) {
+      for (int n = 0; n < 64; n++) must(ipckit_queue_put(q, bytes, sizeof bytes, 0, IPCKIT_FOREVER), "put");
+    }
+    while (i >= each && ipckit_queue_get(q, bytes, sizeof bytes, NULL, IPCKIT_FOREVER) >= 0)
+      counts[i - each]++;
+    _exit(0);
+  }
+  // Producers end by the clock; whoever waits is told when they have.
+  ipckit_queue_t* q = open_it(name);
+  for (int left = each; left > 0; left--) wait(NULL);
+  int64_t all = 0;
+  for (int i = 0; i < each; i++) all += counts[i];
+  const double took = now() - end + seconds;
+  ipckit_queue_shutdown(q, 0);
+  while (wait(NULL) > 0) {
+  }
+  printf("%2d producers and %2d consumers              %8.3f M/s\n", each, each, (double)all / took / 1e6);
+  ipckit_queue_close(q);
+  ipckit_queue_unlink(name, NULL);
+  munmap(counts, 4096);
+}
+
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--same-cpu") == 0)
@@ -246,5 +278,10 @@ int main(int argc, char** argv) {
   alone();
   for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) throughput(&benches[i]);
   round_trip();
+  // Not pinned, so that they may share two processors or use sixteen.
+  cpu_set_t every;
+  memset(&every, 0xff, sizeof every);
+  sched_setaffinity(0, sizeof every, &every);
+  for (int each = 1; each <= 16; each *= 4) crowd(each);
   return 0;
 }

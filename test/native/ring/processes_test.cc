@@ -1,5 +1,6 @@
 // Several processes: waits, wakes, deaths, stops, forks, and who is attached.
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -285,6 +286,48 @@ TEST(Forks, AChildMayOpenTheQueueItself) {
   Child child([&] { return put(open_in_child(queue.name()), "child"); });
   EXPECT_EQ(child.join(), 0);
   EXPECT_EQ(get(queue), "child");
+}
+
+TEST(Namespaces, EqualPidsAreDifferentParticipantsWhoseDeathsAreSeen) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root makes PID namespaces";
+  Queue queue;
+  put(queue, "first");
+  put(queue, "second");
+  Signpost holding;
+  // Each is process 1 of its namespace, as two containers of a pod are.
+  auto in_namespace = [&] {
+    if (unshare(CLONE_NEWPID) != 0) return 77;
+    pid_t inner = fork();
+    if (inner == 0) {
+      ipckit_queue_t* mine = open_in_child(queue.name());
+      ipckit_message_t message;
+      lease(mine, &message);
+      holding.reached();
+      pause();
+      _exit(0);
+    }
+    // Killing the parent does not reach the inner one, so it goes with the signal that ends the wait.
+    signal(SIGTERM, [](int) {});
+    pause();
+    kill(inner, SIGKILL);
+    return waitpid(inner, nullptr, 0) == inner ? 0 : 1;
+  };
+  Child first(in_namespace);
+  holding.await();
+  Child second(in_namespace);
+  holding.await();
+  ipckit_participant_t people[4];
+  ASSERT_EQ(ipckit_queue_participants(queue, people, 4), 3);
+  EXPECT_EQ(people[1].pid, 1U);
+  EXPECT_EQ(people[2].pid, 1U);
+  EXPECT_EQ(ipckit_queue_sweep(queue), 0) << "both are alive";
+  first.signal(SIGTERM);
+  EXPECT_EQ(first.join(), 0);
+  EXPECT_EQ(get(queue), "first");
+  EXPECT_EQ(get(queue, 0), "<Resource temporarily unavailable>") << "the other one lives on";
+  second.signal(SIGTERM);
+  EXPECT_EQ(second.join(), 0);
+  EXPECT_EQ(get(queue), "second");
 }
 
 TEST(Participants, AsManyAsThereArePlacesAndPlacesOfTheDeadAreFree) {
