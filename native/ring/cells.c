@@ -17,7 +17,7 @@ uint32_t ring_blocks_of(const ring_queue* q, uint64_t length) {
 static int64_t available(uint32_t head, uint32_t* seen, const uint32_t* tail, uint32_t want, uint32_t size) {
   uint32_t end = ring_load(seen);
   if (end - head < want || end - head > size) {
-    end = ring_load_acquire(tail);  // pairs with the stores in ring_release: entries and freed cells are seen
+    end = ring_load_acquire(tail);  // pairs with ring_room_publish: entries and freed cells are seen
     ring_store(seen, end);
   }
   return end - head > size ? IPCKIT_E_CORRUPT : (int64_t)(end - head);
@@ -70,33 +70,49 @@ int ring_allocate(ring_queue* q, size_t length, uint32_t* cell) {
 }
 
 // Releasing, under the consumers' lock.
-int ring_release(ring_queue* q, uint32_t cell, uint64_t truth) {
-  ipckit_layout_header_t* h = q->h;
+ring_room ring_room_begin(ring_queue* q) {
+  return (ring_room){ring_load(&q->h->free_tail), ring_load(&q->h->block_tail), ring_load(&q->h->done)};
+}
+
+void ring_room_publish(ring_queue* q, const ring_room* room) {
+  // Both publish to available, in allocate_blocks and in ring_allocate.
+  ring_store_release(&q->h->block_tail, room->block_tail);
+  ring_store_release(&q->h->free_tail, room->free_tail);
+  // After the free cells: whoever sees messages done (has_room in put.c) finds them.
+  ring_store_release(&q->h->done, room->done);
+}
+
+int ring_release_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth) {
   ipckit_layout_cell_t* c = &q->cells[cell];
   uint32_t length = ring_load(&c->length);
   uint32_t block = ring_load(&c->block);
   if (length > q->g.max_message_bytes) return IPCKIT_E_CORRUPT;
   ring_commit(c, ring_truth(IPCKIT_CELL_FREE, 0, 0, ring_truth_generation(truth)));
-  uint32_t need = ring_blocks_of(q, length);
-  if (need > 0) {
-    uint32_t tail = ring_load(&h->block_tail);
-    for (uint32_t i = 0; i < need; i++) {
-      if (block >= q->g.blocks) return IPCKIT_E_CORRUPT;
-      ring_store(&q->free_blocks[(tail + i) & (q->g.block_ring - 1)], block);
-      block = ring_load(&q->links[block]);
-    }
-    ring_store_release(&h->block_tail, tail + need);  // publishes to available, in allocate_blocks
+  for (uint32_t left = ring_blocks_of(q, length); left > 0; left--) {
+    if (block >= q->g.blocks) return IPCKIT_E_CORRUPT;
+    ring_store(&q->free_blocks[room->block_tail++ & (q->g.block_ring - 1)], block);
+    block = ring_load(&q->links[block]);
   }
-  uint32_t tail = ring_load(&h->free_tail);
-  ring_store(&q->free[tail & (q->g.ring - 1)], cell);
-  ring_store_release(&h->free_tail, tail + 1);  // publishes to available, in ring_allocate
+  ring_store(&q->free[room->free_tail++ & (q->g.ring - 1)], cell);
   return 0;
 }
 
+int ring_finish_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth) {
+  room->done++;
+  return ring_release_into(q, room, cell, truth);
+}
+
+int ring_release(ring_queue* q, uint32_t cell, uint64_t truth) {
+  ring_room room = ring_room_begin(q);
+  int result = ring_release_into(q, &room, cell, truth);
+  if (result == 0) ring_room_publish(q, &room);
+  return result;
+}
+
 int ring_finish(ring_queue* q, uint32_t cell, uint64_t truth) {
-  int result = ring_release(q, cell, truth);
-  // After the free cell, and publishing it: whoever sees the message done (has_room in put.c) finds the cell.
-  ring_store_release(&q->h->done, ring_load(&q->h->done) + 1);
+  ring_room room = ring_room_begin(q);
+  int result = ring_finish_into(q, &room, cell, truth);
+  if (result == 0) ring_room_publish(q, &room);
   return result;
 }
 

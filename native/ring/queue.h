@@ -120,10 +120,21 @@ void ring_wake_everyone(ring_queue* q);
 // Under the producers' lock. Takes a free cell and its blocks, which are not yet the message's: negative when
 // there are none (-EAGAIN) or the indices make no sense.
 int ring_allocate(ring_queue* q, size_t length, uint32_t* cell);
-// Under the consumers' lock. Makes a cell free, which is the commit point of an acknowledgement, and returns
-// the room.
-int ring_release(ring_queue* q, uint32_t cell, uint64_t truth);
+// Room that an operation gives back under the consumers' lock. Kept in private memory and published once,
+// since each publication takes the line from the producers. While one is begun nothing else may give back
+// room.
+typedef struct ring_room {
+  uint32_t free_tail, block_tail;
+  uint64_t done;
+} ring_room;
+ring_room ring_room_begin(ring_queue* q);
+void ring_room_publish(ring_queue* q, const ring_room* room);
+// Makes a cell free, which is the commit point of an acknowledgement, and returns its room.
+int ring_release_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
 // The same for a message that counts as pending: it is done.
+int ring_finish_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
+// Begin, do one of these, and publish.
+int ring_release(ring_queue* q, uint32_t cell, uint64_t truth);
 int ring_finish(ring_queue* q, uint32_t cell, uint64_t truth);
 // Copy between private memory and a cell's payload. `length` is a checked copy.
 int ring_copy_in(ring_queue* q, uint32_t cell, const void* data, size_t length);
@@ -150,6 +161,7 @@ typedef struct ring_choice {
   uint32_t priority;
   bool returned;  // it stands first in the heap of returned ones, not in a ring
   uint32_t left;  // within one batch: what its ring holds after it
+  bool settled;   // and leases that ran out were looked for
 } ring_choice;
 
 // Under the consumers' lock: finds the next message and leaves it. 0, -EAGAIN, IPCKIT_E_CORRUPT. A batch
@@ -163,7 +175,7 @@ int ring_settle_due(ring_queue* q);
 int ring_give_back(ring_queue* q, uint32_t cell, uint64_t truth, uint64_t ready_at);
 int ring_give_up(ring_queue* q, uint32_t cell, uint64_t truth, uint32_t reason);
 // It ended well, or for good.
-int ring_end_success(ring_queue* q, uint32_t cell, uint64_t truth);
+int ring_end_success(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
 int ring_end_rejected(ring_queue* q, uint32_t cell, uint64_t truth);
 // Without the lock: whether a get might find something. A hint.
 bool ring_maybe_ready(ring_queue* q);

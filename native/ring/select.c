@@ -78,10 +78,12 @@ static int choose(ring_queue* q, ring_choice* choice) {
 
 int ring_choose(ring_queue* q, ring_choice* choice) {
   ipckit_layout_header_t* h = q->h;
-  if (ring_load(&h->heap_counts[RING_LEASED]) | ring_load(&h->heap_counts[RING_DELAYED])) {
+  if (!choice->settled &&
+      (ring_load(&h->heap_counts[RING_LEASED]) | ring_load(&h->heap_counts[RING_DELAYED]))) {
     int settled = ring_settle_due(q);
     if (settled < 0) return settled;
   }
+  choice->settled = true;
   int result = choose(q, choice);
   if (result < 0) return result;
   const ipckit_layout_cell_t* c = &q->cells[choice->cell];
@@ -149,9 +151,9 @@ int ring_give_back(ring_queue* q, uint32_t cell, uint64_t truth, uint64_t ready_
   return ring_heap_push(q, ready_at != 0 ? RING_DELAYED : RING_RETURNED, cell);
 }
 
-int ring_end_success(ring_queue* q, uint32_t cell, uint64_t truth) {
+int ring_end_success(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth) {
   int result = end_lease(q, cell);
-  return result < 0 ? result : ring_finish(q, cell, truth);
+  return result < 0 ? result : ring_finish_into(q, room, cell, truth);
 }
 
 int ring_end_rejected(ring_queue* q, uint32_t cell, uint64_t truth) {
