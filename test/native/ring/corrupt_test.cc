@@ -89,10 +89,6 @@ TEST(Corruption, EveryFlippedBitOfTheHeaderAndACellIsAnErrorOrNothing) {
   size_t flips = 0, noticed = 0;
   for (auto [from, to] : ranges) {
     for (size_t bit = from * 8; bit < to * 8; bit++, flips++) {
-      if (from == 512 && bit / 8 == 768 && sound[768] == 0 && bit % 8 == 0) {
-        // The lock word of a living owner, us: it is waited for until the bound. Once is enough.
-        continue;
-      }
       uint8_t* bytes = reinterpret_cast<uint8_t*>(handle->h);
       memcpy(bytes, sound.data(), sound.size());
       bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
@@ -101,8 +97,6 @@ TEST(Corruption, EveryFlippedBitOfTheHeaderAndACellIsAnErrorOrNothing) {
     }
   }
   std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  RecordProperty("flips", static_cast<int>(flips));
-  RecordProperty("noticed", static_cast<int>(noticed));
   printf("%zu bits flipped, %zu noticed at the end, %.1f s\n", flips, noticed, took.count());
   memcpy(handle->h, sound.data(), sound.size());
 }
