@@ -103,9 +103,8 @@ ssize_t peephole::widen(size_t size) {
   return 0;
 }
 
-ssize_t peephole::look(int fifo, char* buffer, size_t size) {
-  // A page more than asked: what is looked at may begin and end in the middle of pages.
-  if (const ssize_t failed = widen(size > first_look ? size : 0); failed != 0) return failed;
+ssize_t peephole::look(int fifo, char* buffer, size_t size, size_t room) {
+  if (const ssize_t failed = widen(room); failed != 0) return failed;
   ssize_t copied = 0;
   do {
     copied = ::tee(fifo, pipe_->writing.descriptor(), size, SPLICE_F_NONBLOCK);
@@ -320,7 +319,7 @@ size_t record_fifo::torn_bytes(peephole& hole) {
   const int there = unread();
   if (there <= 0) return 0;
   std::vector<char> view(static_cast<size_t>(there));
-  const ssize_t seen = hole.look(descriptor(), view.data(), view.size());
+  const ssize_t seen = hole.look(descriptor(), view.data(), view.size(), capacity_);
   if (seen <= 0) return 0;
   const auto size = static_cast<size_t>(seen);
   for (size_t at = 1; at + header_bytes <= size; at++) {
@@ -340,7 +339,9 @@ int record_fifo::receive(peephole& hole, char* buffer, size_t size, int max, std
   }
   size_t wanted = max == 1 ? std::min(first_look, size) : size;
   for (bool is_certain = false;;) {
-    const ssize_t looked = hole.look(descriptor(), buffer, wanted);
+    // A record may begin in the middle of a page, and so lie in one more than it fills.
+    const size_t room = wanted > first_look ? std::min(wanted + page_bytes(), capacity_) : 0;
+    const ssize_t looked = hole.look(descriptor(), buffer, wanted, room);
     if (looked < 0) return static_cast<int>(looked);
     if (looked == 0) return was_removed() ? -EIDRM : -EAGAIN;
     const auto seen = static_cast<size_t>(looked);
@@ -402,7 +403,7 @@ int record_fifo::peek(peephole& hole, char* buffer, size_t size, size_t position
   const held_lock reading(*this, lock_byte::reading, F_WRLCK);
   if (reading.error() != 0) return reading.error();
   if (const int there = unread(); there <= 0) return there == 0 && was_removed() ? -EIDRM : there;
-  const ssize_t seen = hole.look(descriptor(), buffer, size);
+  const ssize_t seen = hole.look(descriptor(), buffer, size, capacity_);
   if (seen <= 0) return static_cast<int>(seen);
   size_t total = 0;
   for (size_t at = 0; at < static_cast<size_t>(seen); at += total) {
@@ -435,7 +436,7 @@ outcome<record_fifo_status> record_fifo::status(peephole& hole) {
   const int there = unread();
   if (there <= 0) return status;
   std::vector<char> view(static_cast<size_t>(there));
-  const ssize_t seen = hole.look(descriptor(), view.data(), view.size());
+  const ssize_t seen = hole.look(descriptor(), view.data(), view.size(), capacity_);
   if (seen < 0) return failure{static_cast<int>(-seen), "tee"};
   for (size_t at = 0; at < static_cast<size_t>(seen);) {
     size_t total = 0;

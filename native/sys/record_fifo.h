@@ -66,8 +66,10 @@ struct record_fifo_status {
 class peephole {
  public:
   /// Copies up to `size` bytes from the head of the FIFO and leaves them there: how many, fewer than there
-  /// are when the kernel gave this pipe less room; or the negative errno.
-  ssize_t look(int fifo, char* buffer, size_t size);
+  /// are when the kernel gave this pipe less room; or the negative errno. `room` is the size of the pipe that
+  /// is needed, 0 for the least: the kernel copies page by page, and small writes leave theirs half empty, so
+  /// that only a pipe as large as the FIFO shows all of it.
+  ssize_t look(int fifo, char* buffer, size_t size, size_t room);
   /// Whether anybody has the FIFO open for writing, or has left something in it: 1 or 0, or the negative
   /// errno. For who has it open for reading alone.
   int has_writer(int fifo);
