@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
@@ -58,6 +60,12 @@ bool contains(const guarded_range& range, uintptr_t address, uintptr_t& begin, u
   }
 }
 
+#ifdef SYS_mmap2
+constexpr long map_number = SYS_mmap2;  // where mmap takes its arguments in memory
+#else
+constexpr long map_number = SYS_mmap;
+#endif
+
 /// On the thread that faulted, in the handler.
 bool rescue(uintptr_t address) {
   for (block* at = &first_block; at != nullptr; at = at->next.load(std::memory_order_acquire)) {
@@ -67,10 +75,9 @@ bool rescue(uintptr_t address) {
       if (!contains(range, address, begin, end)) continue;
       range.struck.store(true, std::memory_order_release);
       // Read and write, also where the range was read-only: what is here is nobody else's any more.
-      void* const zeros =
-          ::mmap(reinterpret_cast<void*>(begin), end - begin, PROT_READ | PROT_WRITE,  // NOLINT
-                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-      return zeros != MAP_FAILED;
+      // The bare call: to a sanitizer mmap(2) writes all of the range, while other threads read there.
+      return ::syscall(map_number, begin, end - begin, PROT_READ | PROT_WRITE,
+                       MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != -1;
     }
   }
   return false;

@@ -83,7 +83,7 @@ TEST(record_fifo, takes_the_largest_message_and_no_larger_one) {
 
 TEST(record_fifo, never_writes_a_part_of_a_message_however_full_it_is) {
   std::mt19937 dice(7);
-  for (int round = 0; round < 300; round++) {
+  for (int round = 0; round < 60; round++) {
     scoped_fifo fifo(1 << dice() % 5);
     peephole hole;
     std::vector<std::string> expected;
