@@ -248,5 +248,7 @@ export interface Native {
   }>
   ringArm(handle: number, token: number, interest: number): number
   ringForget(token: number): void
+  /** Whether the kernel has futex_waitv(2). */
+  ringVectors(): boolean
   ringWait(handle: number, interest: number, milliseconds: number): number
 }
