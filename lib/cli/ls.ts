@@ -37,8 +37,8 @@ Each kind of object has a table of its own, as they have different columns.
 
 Queues: LIMIT is messages x bytes of a POSIX queue, and bytes of a System V queue. SENT BY and TAKEN BY are the pids of
 the last sender and receiver, which only System V tells; NOTIFIES is the pid that asked for a notice, which only POSIX
-has. Queues in shared memory (shm:): TYPE is the codec, IN FLIGHT how many messages somebody holds on lease, BYTES what
-messages above 80 bytes take, LIMIT messages x bytes, and OPEN BY how many have it open. Semaphores: WAITING is how many
+has. Queues in shared memory (shm:): TYPE is the codec, IN FLIGHT how many messages somebody holds on lease, FREE BYTES
+the room for messages above 80 bytes, LIMIT messages x bytes, and OPEN BY how many have it open. Semaphores: WAITING is how many
 wait, and USED BY the pid of the last operation, which only System V tells. Shared memory: ATTACHED is how often, MADE
 BY and USED BY are pids, which only System V tells. A dash is what is not known, or may not be seen by this user.
 

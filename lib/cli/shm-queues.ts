@@ -21,9 +21,9 @@ export interface ShmQueueFacts extends ObjectFacts {
   capacity: number | null
   /** Messages that somebody holds on lease. */
   inFlight: number | null
-  /** Bytes of messages above 80 bytes, in whole blocks, and how many fit. */
-  bytes: number | null
+  /** Bytes that fit, and of these the free ones, in whole blocks; messages of up to 80 bytes take none. */
   maxBytes: number | null
+  freeBytes: number | null
   maxMessageBytes: number | null
   /** Bytes of /dev/shm that it takes. */
   sizeBytes: number
@@ -36,7 +36,7 @@ const columns: Column[] = [
   { head: 'TYPE' },
   { head: 'MESSAGES', align: 'right' },
   { head: 'IN FLIGHT', align: 'right' },
-  { head: 'BYTES', align: 'right' },
+  { head: 'FREE BYTES', align: 'right' },
   { head: 'LIMIT', align: 'right' },
   { head: 'OWNER' },
   { head: 'MODE' },
@@ -116,8 +116,8 @@ function factsOf(
     depth: state?.depth ?? null,
     capacity: state?.capacity ?? null,
     inFlight: state?.inFlight ?? null,
-    bytes: state === undefined ? null : (state.maxBytes ?? 0) - state.freeBytes,
     maxBytes: state?.maxBytes ?? null,
+    freeBytes: state?.freeBytes ?? null,
     maxMessageBytes: state?.maxMessageBytes ?? null,
     sizeBytes: file.sizeBytes,
     ...whose(file),
@@ -131,13 +131,13 @@ function describe({ pid, name, producer, consumer, leases, since, alive }: Parti
 }
 
 function row(queue: ShmQueueFacts): string[] {
-  const { address, type, depth, inFlight, bytes, capacity, maxMessageBytes, owner, mode } = queue
+  const { address, type, depth, inFlight, freeBytes, capacity, maxMessageBytes, owner, mode } = queue
   return [
     visible(address),
     type === null ? '-' : visible(type === '' ? 'any' : type),
     count(depth),
     count(inFlight),
-    count(bytes),
+    count(freeBytes),
     capacity === null ? '-' : `${count(capacity)} x ${count(maxMessageBytes)}`,
     owner,
     mode,
