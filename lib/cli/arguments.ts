@@ -59,7 +59,10 @@ export function withSelection(command: Command): Command {
 /** Adds the options that only queues in shared memory have. */
 export function withTrust(command: Command): Command {
   return command
-    .option('--any-type', 'shm: open the queue whatever it carries; --codec alone then says what the bytes are')
+    .option(
+      '--any-type',
+      'shm: open the queue whatever it carries; --codec alone then says what the bytes are',
+    )
     .option('--any-owner', 'shm: open also the queue of another user, or one that everyone may write to')
 }
 

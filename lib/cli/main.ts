@@ -10,7 +10,10 @@ interface Subcommand {
 }
 
 const subcommands: Record<string, Subcommand> = {
-  ls: { summary: 'list the queues, semaphores and shared memory of this machine', load: () => import('./ls.js') },
+  ls: {
+    summary: 'list the queues, semaphores and shared memory of this machine',
+    load: () => import('./ls.js'),
+  },
   stat: { summary: 'tell everything that is known of one of them', load: () => import('./stat.js') },
   send: { summary: 'put messages into a queue', load: () => import('./send.js') },
   recv: { summary: 'take messages out of a queue', load: () => import('./recv.js') },

@@ -23,7 +23,10 @@ export function define(command: Command): void {
       messageCount,
     )
   withTrust(
-    withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not'),
+    withFormat(
+      command,
+      'unless given, what a shm: queue carries, else text where it is text and hex where not',
+    ),
   )
     .option('--json', 'one JSON object a line: value, type, bytes, position; hex where there is no value')
     .action(run)
@@ -70,7 +73,10 @@ async function peekAtAll(address: string, options: Options): Promise<number> {
 async function peekAtNext(address: string, options: Options): Promise<number> {
   const { count = 1 } = options
   if (count > 1) {
-    throw new CommandError('Expected --count 1: of a shm: queue only the next message can be seen', exitCodes.usage)
+    throw new CommandError(
+      'Expected --count 1: of a shm: queue only the next message can be seen',
+      exitCodes.usage,
+    )
   }
   const { queue, format } = await openTyped(address, options)
   const printer = new MessagePrinter(format, options.json)

@@ -1,7 +1,7 @@
 /** `ipckit recv`: takes messages out of a queue. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type Queue, ShutdownError, type ShmQueueStat, TimeoutError } from '../index.js'
+import { type Queue, type ShmQueueStat, ShutdownError, TimeoutError } from '../index.js'
 import {
   addressHelp,
   messageCount,
@@ -45,10 +45,16 @@ export function define(command: Command): void {
     )
   withTrust(
     withSelection(
-      withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not'),
+      withFormat(
+        command,
+        'unless given, what a shm: queue carries, else text where it is text and hex where not',
+      ),
     ),
   )
-    .option('--json', 'one JSON object a line: value, type or priority, bytes, of shm: queues deliveryCount; hex where there is no value')
+    .option(
+      '--json',
+      'one JSON object a line: value, type or priority, bytes, of shm: queues deliveryCount; hex where there is no value',
+    )
     .action(run)
     .addHelpText(
       'after',

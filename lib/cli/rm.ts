@@ -22,7 +22,8 @@ memory or a FIFO open.`,
     )
   withNouns(
     command,
-    (noun) => `the addresses are those of ${plurals[noun]}${noun === 'queue' ? ', as they are unless given' : ''}`,
+    (noun) =>
+      `the addresses are those of ${plurals[noun]}${noun === 'queue' ? ', as they are unless given' : ''}`,
   )
   withExamples(
     command,

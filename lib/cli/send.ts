@@ -45,7 +45,9 @@ export function define(command: Command): void {
     .argument('[value...]', 'each is a message; - is standard input')
     .option('--file <path>', 'send what the file holds, as one message')
     .option('--lines', 'of the file or standard input, each line is a message')
-  withTrust(withFormat(command, 'text unless given; of a shm: queue it must be the one that the queue carries'))
+  withTrust(
+    withFormat(command, 'text unless given; of a shm: queue it must be the one that the queue carries'),
+  )
     .addOption(
       new Option('--priority <n>', 'POSIX: 0 to 32767, shm: 0 to 9 as a rule; higher ones are received first')
         .argParser(integer(0, 32_767))
@@ -55,7 +57,11 @@ export function define(command: Command): void {
     .option('--timeout <ms>', 'how long to wait for room for a message; for ever unless given', milliseconds)
     .option('--create', 'make the queue when there is none')
     .option('--capacity <n>', 'with --create, POSIX and shm: how many messages fit', messageCount)
-    .option('--max-message-bytes <n>', 'with --create, POSIX, shm and FIFO: the largest message', messageCount)
+    .option(
+      '--max-message-bytes <n>',
+      'with --create, POSIX, shm and FIFO: the largest message',
+      messageCount,
+    )
     .option('--max-bytes <n>', 'with --create, System V, shm and FIFO: how many bytes fit', messageCount)
     .option('--mode <mode>', 'with --create: who may use it, as in chmod; 600 unless given', permissions)
     .option('--json', 'say how many were sent, as a JSON object')
@@ -69,7 +75,10 @@ export function define(command: Command): void {
       `ipckit send sysv:0x1234 '{"id":7,"px":1.5,"sym":"ACME"}' --struct 'id:i32,px:f64,sym:char[8]' --type 5`,
     ],
     ['Send each line as it comes', 'tail -f access.log | ipckit send posix:/lines - --lines'],
-    ['Send to a queue in shared memory, which carries JSON', `ipckit send shm:/jobs '{"id":7}' --codec json --create`],
+    [
+      'Send to a queue in shared memory, which carries JSON',
+      `ipckit send shm:/jobs '{"id":7}' --codec json --create`,
+    ],
     ['Send a number below zero', 'ipckit send posix:/jobs -- -5'],
   )
 }

@@ -44,7 +44,10 @@ export async function openTyped(
 ): Promise<{ queue: SharedQueue<Buffer>; format: Format }> {
   const format = formatOf(options)
   const told = options.codec !== undefined || options.struct !== undefined
-  const queue = await openRaw(address, format.codec.name, { ...options, anyType: !told || options.anyType === true })
+  const queue = await openRaw(address, format.codec.name, {
+    ...options,
+    anyType: !told || options.anyType === true,
+  })
   if (told) return { queue, format }
   try {
     return { queue, format: formatOfType(queue.stat().type) }

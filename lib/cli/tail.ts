@@ -35,7 +35,10 @@ export function define(command: Command): void {
     .option('--take', 'receive the messages: they leave the queue, and nobody else gets them')
   withTrust(
     withSelection(
-      withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not'),
+      withFormat(
+        command,
+        'unless given, what a shm: queue carries, else text where it is text and hex where not',
+      ),
     ),
   )
     .option('--json', 'one JSON object a line')

@@ -1,6 +1,6 @@
 /** Shared memory in `ls`, `stat` and `rm`: `--memory` says that an address is one of it. */
 import { existsSync, writeFileSync } from 'node:fs'
-import { Semaphore, SharedMemory as PosixMemory } from 'ipckit/posix'
+import { SharedMemory as PosixMemory, Semaphore } from 'ipckit/posix'
 import { ftok, SharedMemory as SysvMemory } from 'ipckit/sysv'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
@@ -53,7 +53,11 @@ describe('ls', () => {
       // Starting a process attaches and detaches what its parent has.
       ...{ attached: 1, ...mine, creator: process.pid, lastUser: expect.any(Number) },
     })
-    expect((await listed('--queue', '--semaphore')).filter(({ object }: { object: string }) => object === 'memory')).toEqual([])
+    expect(
+      (await listed('--queue', '--semaphore')).filter(
+        ({ object }: { object: string }) => object === 'memory',
+      ),
+    ).toEqual([])
     expect((await listed('--memory', '--sysv')).find(of(`posix:${one.name}`))).toBeUndefined()
   })
 

@@ -25,8 +25,7 @@ async function make<T>(codec: Codec<T>, options: object = {}): Promise<SharedQue
 
 const numbers = json<number>()
 const listed = async (...args: string[]) => JSON.parse((await ipckit(['ls', '--json', ...args])).stdout)
-const statOf = async (address: string) =>
-  JSON.parse((await ipckit(['stat', address, '--json'])).stdout)
+const statOf = async (address: string) => JSON.parse((await ipckit(['stat', address, '--json'])).stdout)
 const of = (address: string) => (entry: { address: string }) => entry.address === address
 
 describe('send and recv', () => {
@@ -42,7 +41,12 @@ describe('send and recv', () => {
     const address = newAddress()
     const sizes = ['--capacity', '5', '--max-message-bytes', '1000', '--max-bytes', '4000', '--mode', '640']
     await ipckit(['send', address, 'x', '--create', ...sizes])
-    expect(await statOf(address)).toMatchObject({ capacity: 5, maxMessageBytes: 1000, mode: '0640', type: 'text' })
+    expect(await statOf(address)).toMatchObject({
+      capacity: 5,
+      maxMessageBytes: 1000,
+      mode: '0640',
+      type: 'text',
+    })
   })
 
   test('recv shows what the queue carries without being told', async () => {
@@ -211,7 +215,9 @@ describe('ls, stat and rm', () => {
     const lease = queue.tryLease()
     const { code, stdout, stderr } = await ipckit(['ls', '--shm'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(lines(stdout)[0]).toMatch(/^ADDRESS +TYPE +MESSAGES +IN FLIGHT +FREE BYTES +LIMIT +OWNER +MODE +OPEN BY$/)
+    expect(lines(stdout)[0]).toMatch(
+      /^ADDRESS +TYPE +MESSAGES +IN FLIGHT +FREE BYTES +LIMIT +OWNER +MODE +OPEN BY$/,
+    )
     const row = lines(stdout).find((line) => line.startsWith(queue.address))
     expect(row).toMatch(/ json +2 +1 +\d+ +7 x 100 +\S+ +0600 +1$/)
     lease?.ack()
@@ -224,26 +230,36 @@ describe('ls, stat and rm', () => {
     expect(all.find(of(queue.address))).toEqual({
       ...{ object: 'queue', address: queue.address, kind: 'shm', type: 'json', state: 'open' },
       ...{ depth: 1, capacity: 1024, inFlight: 0, participantCount: 1 },
-      ...{ maxBytes: 8_388_608, freeBytes: 8_388_608, maxMessageBytes: 8192, sizeBytes: queue.stat().sizeBytes },
+      ...{
+        maxBytes: 8_388_608,
+        freeBytes: 8_388_608,
+        maxMessageBytes: 8192,
+        sizeBytes: queue.stat().sizeBytes,
+      },
       ...{ owner: expect.any(String), uid: process.getuid?.(), gid: process.getgid?.(), mode: '0600' },
     })
     // It is listed once, as what it is.
-    expect(all.filter((each: { address: string }) => each.address.includes(queue.address.slice(5)))).toHaveLength(1)
+    expect(
+      all.filter((each: { address: string }) => each.address.includes(queue.address.slice(5))),
+    ).toHaveLength(1)
     expect((await listed('--posix', '--sysv')).find(of(queue.address))).toBeUndefined()
     expect((await listed('--semaphore')).find(of(queue.address))).toBeUndefined()
   })
 
-  test.runIf(canBeNobody)('ls shows the queue of another user, and a dash for what may not be seen', async () => {
-    const queue = await make(numbers)
-    const { code, stdout } = await ipckit(['ls'], { through: asNobody })
-    const row = lines(stdout).find((line) => line.startsWith(queue.address))
-    expect(row).toMatch(/ - +- +- +- +- +root +0600 +-$/)
-    expect(code).toBe(0)
-    for (const name of ['stat', 'recv', 'peek', 'tail', 'rm']) {
-      const denied = await ipckit([name, queue.address], { through: asNobody })
-      expect({ name, ...denied }).toMatchObject({ name, code: 5, stdout: '' })
-    }
-  })
+  test.runIf(canBeNobody)(
+    'ls shows the queue of another user, and a dash for what may not be seen',
+    async () => {
+      const queue = await make(numbers)
+      const { code, stdout } = await ipckit(['ls'], { through: asNobody })
+      const row = lines(stdout).find((line) => line.startsWith(queue.address))
+      expect(row).toMatch(/ - +- +- +- +- +root +0600 +-$/)
+      expect(code).toBe(0)
+      for (const name of ['stat', 'recv', 'peek', 'tail', 'rm']) {
+        const denied = await ipckit([name, queue.address], { through: asNobody })
+        expect({ name, ...denied }).toMatchObject({ name, code: 5, stdout: '' })
+      }
+    },
+  )
 
   test('stat tells who has it open, what they do, and what they hold', async () => {
     const queue = await make(numbers, { deadLetters: 3, maxDeliveries: 2 })
@@ -276,7 +292,10 @@ describe('ls, stat and rm', () => {
     // Whoever comes next may have cleared up behind it already: then the message is there again.
     const dead = facts.participants.filter(({ alive }: { alive: boolean }) => !alive)
     expect(dead.length + facts.depth).toBeGreaterThanOrEqual(1)
-    expect(await ipckit(['recv', queue.address, '--timeout', '10000'])).toMatchObject({ code: 0, stdout: '5\n' })
+    expect(await ipckit(['recv', queue.address, '--timeout', '10000'])).toMatchObject({
+      code: 0,
+      stdout: '5\n',
+    })
   })
 
   test('rm removes it for everyone, and knows no wildcards', async () => {

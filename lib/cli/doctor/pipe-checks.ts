@@ -27,7 +27,7 @@ export function pipeChecks(facts: Facts): Check[] {
           verdict: 'ok' as const,
           remark:
             protection === 0
-              ? "off: a program that opens with O_CREAT takes a FIFO that somebody else has put into /tmp; ipckit refuses those by their owner"
+              ? 'off: a program that opens with O_CREAT takes a FIFO that somebody else has put into /tmp; ipckit refuses those by their owner'
               : "O_CREAT does not open others' FIFOs in folders such as /tmp (EACCES); ipckit opens without it",
           ...(protection === 0 && { raise: raiseOnHost('fs.protected_fifos', 1, facts) }),
         },

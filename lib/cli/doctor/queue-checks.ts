@@ -1,12 +1,5 @@
 /** What the doctor says of one queue. */
-import {
-  IpcError,
-  type Participant,
-  Queue,
-  type QueueStat,
-  raw,
-  type ShmQueueStat,
-} from '../../index.js'
+import { IpcError, type Participant, Queue, type QueueStat, raw, type ShmQueueStat } from '../../index.js'
 import type { SysvQueueStat } from '../../sysv/index.js'
 import { isFifo } from '../fifo.js'
 import { fifoStat } from '../fifo-kind.js'

@@ -24,7 +24,8 @@ export function sharedMemoryCheck(facts: Facts): Check {
   const unseen = used - files.reduce((sum, { bytes }) => sum + bytes, 0)
   const remarks = [
     // A process that has such a file open keeps it.
-    unseen >= megabyte && `${count(unseen)} of it in folders, and in files that were removed and are still open`,
+    unseen >= megabyte &&
+      `${count(unseen)} of it in folders, and in files that were removed and are still open`,
     facts.place.kind !== 'host' && 'a container has one of its own unless it is shared',
   ].filter((remark) => remark !== false)
   const remark = remarks.join('; ')
