@@ -75,7 +75,8 @@ async function run(options: Options): Promise<void> {
       found.push(...objects)
       tables.set(columns, [...(tables.get(columns) ?? []), ...objects.map((facts) => row(facts))])
     } catch (error) {
-      complain(`The ${families[family]} ${plurals[noun]} are not listed: ${(error as Error).message}`)
+      const what = `${families[family]} ${plurals[noun]} ${noun === 'memory' ? 'is' : 'are'}`
+      complain(`The ${what} not listed: ${(error as Error).message}`)
       process.exitCode = exitCodes.partly
     }
   }

@@ -1,6 +1,6 @@
 /** Shared memory as a kind of objects. It is looked at and never mapped, so looking changes nothing. */
 import { accessSync, constants } from 'node:fs'
-import { parseAddress } from '../index.js'
+import { NotFoundError, parseAddress } from '../index.js'
 import { SharedMemory as PosixMemory, type SharedMemoryEntry } from '../posix/index.js'
 import { list as listShmQueues } from '../shm/index.js'
 import { ftok, type SegmentEntry, SharedMemory as SysvMemory } from '../sysv/index.js'
@@ -44,7 +44,7 @@ export const posixMemoryKind: ObjectKind<MemoryFacts> = {
   },
   async stat(address) {
     const name = address.slice('posix:'.length)
-    const entry = PosixMemory.list().find((each) => each.name === name)
+    const entry = filesOrNone().find((each) => each.name === name)
     if (entry !== undefined) return posixFacts(entry)
     // Says why there is none.
     const memory = PosixMemory.open(name, { readonly: true, owner: 'anyone' })
@@ -90,12 +90,22 @@ export const sysvMemoryKind: ObjectKind<MemoryFacts> = {
 /** The files of /dev/shm but semaphores: those of queues, and the rest, which is memory. */
 export function filesOfSharedMemory(): { queues: SharedMemoryEntry[]; memory: SharedMemoryEntry[] } {
   const known = new Set(listShmQueues().map(({ name }) => queuePrefix + name.slice(1)))
-  const files = PosixMemory.list()
+  const files = filesOrNone()
   // What may not be read is taken for what its name says.
   const isQueue = ({ name }: SharedMemoryEntry) =>
     known.has(name) || (name.startsWith(queuePrefix) && !isReadable(name))
   const queues = files.filter(isQueue)
   return { queues, memory: files.filter((file) => !queues.includes(file)) }
+}
+
+/** A machine without /dev/shm has no memory in it. */
+function filesOrNone(): SharedMemoryEntry[] {
+  try {
+    return PosixMemory.list()
+  } catch (error) {
+    if (error instanceof NotFoundError) return []
+    throw error
+  }
 }
 
 /** The address of the queue that a file of /dev/shm holds. */

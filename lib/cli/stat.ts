@@ -39,7 +39,7 @@ async function run(address: string, options: Record<string, unknown>): Promise<v
   const printed = [await table([{ head: '' }, { head: '' }], rows)]
   for (const [name, list] of lists) {
     const heads = Object.keys(list[0] as object).map((head) => ({ head: labelOf(head).toUpperCase() }))
-    const cells = list.map((each) => Object.values(each).map(say))
+    const cells = list.map((each) => Object.entries(each).map(([part, value]) => say(part, value)))
     printed.push(`${labelOf(name)}\n${await table(heads, cells)}`)
   }
   await print(printed.join('\n'))
@@ -51,9 +51,9 @@ function isTable(value: unknown): value is object[] {
 }
 
 function rowsOf(name: string, value: unknown): string[][] {
-  if (typeof value !== 'object' || value === null) return [[labelOf(name), say(value)]]
-  if (Array.isArray(value)) return [[labelOf(name), value.length === 0 ? '-' : say(value)]]
-  return Object.entries(value).map(([part, each]) => [`${labelOf(name)}: ${labelOf(part)}`, say(each)])
+  if (typeof value !== 'object' || value === null) return [[labelOf(name), say(name, value)]]
+  if (Array.isArray(value)) return [[labelOf(name), value.length === 0 ? '-' : value.join(', ')]]
+  return Object.entries(value).map(([part, each]) => [`${labelOf(name)}: ${labelOf(part)}`, say(part, each)])
 }
 
 /** `maxMessageBytes` as `max message bytes`. */
@@ -61,6 +61,10 @@ function labelOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function say(value: unknown): string {
-  return typeof value === 'number' ? count(value) : visible(String(value))
+/** Names of things that are no amounts. */
+const isNumberOfOne =
+  /^(id|uid|gid|pid|creator|creatorUid|creatorGid|lastSender|lastReceiver|lastUser|notifyPid)$/
+
+function say(name: string, value: unknown): string {
+  return typeof value === 'number' && !isNumberOfOne.test(name) ? count(value) : visible(String(value))
 }

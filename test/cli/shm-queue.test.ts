@@ -150,6 +150,23 @@ describe('send and recv', () => {
     expect(await ipckit(['recv', address])).toMatchObject({ code: 5 })
   })
 
+  test.runIf(canBeNobody)(
+    'a queue of another user is refused with 5, unless --any-owner is given',
+    async () => {
+      const address = newAddress()
+      const made = await ipckit(['send', address, 'theirs', '--create'], { through: asNobody })
+      expect(made).toMatchObject({ code: 0 })
+      for (const name of ['recv', 'peek']) {
+        const { code, stderr } = await ipckit([name, address])
+        expect(stderr).toMatch(/belongs to user 65534.*ERR_IPC_REFUSED/)
+        expect({ name, code }).toEqual({ name, code: 5 })
+      }
+      // Looking at how it is needs no trust.
+      expect(await statOf(address)).toMatchObject({ depth: 1, uid: 65_534 })
+      expect(await ipckit(['recv', address, '--any-owner'])).toMatchObject({ code: 0, stdout: 'theirs\n' })
+    },
+  )
+
   test('a queue that as many have open as it allows is a failure: 1', async () => {
     const queue = await make(numbers, { participants: 2 })
     const other = await Queue.open(queue.address, { codec: numbers })
@@ -275,7 +292,7 @@ describe('ls, stat and rm', () => {
     const { stdout } = await ipckit(['stat', queue.address])
     expect(lines(stdout)).toContainEqual(expect.stringMatching(/^totals: put +2$/))
     expect(stdout).toMatch(/\nparticipants\nPID +NAME +ROLE +LEASES +ALIVE +SINCE\n/)
-    expect(stdout).toMatch(new RegExp(`\\n${process.pid.toLocaleString('en-US')} .* both +1 +true `))
+    expect(stdout).toMatch(new RegExp(`\\n${process.pid} .* both +1 +true `))
     lease?.ack()
   })
 
