@@ -250,4 +250,7 @@ export interface Native {
   ringArm(handle: number, token: number, interest: number, length: number): number
   ringForget(token: number): void
   ringWait(handle: number, interest: number, length: number, milliseconds: number): number
+  /** Whether the kernel has futex_waitv(2). */
+  ringVectors(): boolean
+  ringWait(handle: number, interest: number, milliseconds: number): number
 }

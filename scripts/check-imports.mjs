@@ -53,7 +53,7 @@ const table = {
   'lib/binding': { may: ['lib/errors'], types: ['lib/native'], outside: builtins },
   'lib/native': { outside: nothing },
   'lib/cli': {
-    may: ['lib/index', 'lib/posix/index', 'lib/sysv/index', 'lib/pipe/index'],
+    may: ['lib/index', 'lib/posix/index', 'lib/sysv/index', 'lib/shm/index', 'lib/pipe/index'],
     outside: /^(node:.*|commander|picocolors|cli-table3)$/,
   },
   'native/addon': { ...addon, may: [...addon.may, 'native/node'] },

@@ -6,7 +6,7 @@ import { CommandError, exitCodes } from './failure.js'
 export const codecNames = ['raw', 'text', 'json', 'msgpack', 'cbor'] as const
 
 /** What an address may look like, for the help of commands that take one. */
-export const addressHelp = `posix:/name, sysv:0x1234, sysv:id=5, sysv:/path?proj=1 or fifo:/path`
+export const addressHelp = `posix:/name, sysv:0x1234, sysv:id=5, sysv:/path?proj=1, shm:/name or fifo:/path`
 
 /** Reads an integer of a range. */
 export function integer(min: number, max: number): (text: string) => number {
@@ -54,6 +54,16 @@ export function withSelection(command: Command): Command {
         .conflicts('except'),
     )
     .addOption(new Option('--except <n>', 'System V: any type but this').argParser(messageType))
+}
+
+/** Adds the options that only queues in shared memory have. */
+export function withTrust(command: Command): Command {
+  return command
+    .option(
+      '--any-type',
+      'shm: open the queue whatever it carries; --codec alone then says what the bytes are',
+    )
+    .option('--any-owner', 'shm: open also the queue of another user, or one that everyone may write to')
 }
 
 /** Adds examples to a command's help. Each is a line of what it does and a line of command. */

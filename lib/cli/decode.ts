@@ -17,7 +17,7 @@ export interface Shown {
 
 /** One way to read and write messages. */
 export interface Format {
-  /** Makes messages of what {@link parse} gives. */
+  /** Makes messages of what {@link parse} gives. Its name is the type of queues that have one. */
   readonly codec: Codec<unknown, unknown>
   /** Reads what a user wrote, on the command line, in a file or on a line of one. */
   parse(input: Buffer): unknown
@@ -66,7 +66,7 @@ const textFormat: Format = {
 
 /** Checked, but sent and shown as it was written: parsing and printing would round large numbers. */
 const jsonFormat: Format = {
-  codec: text() as Codec<unknown, unknown>,
+  codec: { ...(text() as Codec<unknown, unknown>), name: 'json' },
   parse(input) {
     parseJson(input)
     return textOf(input)

@@ -17,10 +17,10 @@ export const exitCodesHelp = `
 Exit codes:
   0  done
   1  failed; for doctor: something is bad
-  2  wrong arguments, or a value that does not fit the codec
+  2  wrong arguments, a value that does not fit the codec, or a codec that does not fit the queue
   3  the time was up, or there was nothing there
-  4  no such queue or semaphore, or it was removed meanwhile
-  5  no permission
+  4  no such object, or it was removed or shut down meanwhile
+  5  no permission, or refused because what lies there is not to be trusted
   6  done in part: something could not be listed or decoded, and stderr says what
   128 + n  ended by signal n, such as 130 for Ctrl-C
 
@@ -43,13 +43,19 @@ export class Interrupted extends CommandError {
   }
 }
 
+/** What is not here is a failure: trying again, or asking otherwise, does not help as it is. */
 const byErrorCode: Record<string, number> = {
   ERR_IPC_ENCODE: exitCodes.usage,
+  ERR_IPC_TYPE: exitCodes.usage,
   ERR_IPC_TIMEOUT: exitCodes.nothing,
+  // Nothing comes any more.
+  ERR_IPC_EOF: exitCodes.nothing,
   ENOENT: exitCodes.notFound,
   EIDRM: exitCodes.notFound,
   ERR_IPC_RECYCLED: exitCodes.notFound,
+  ERR_IPC_SHUTDOWN: exitCodes.notFound,
   ERR_IPC_UNSAFE: exitCodes.denied,
+  ERR_IPC_REFUSED: exitCodes.denied,
   EACCES: exitCodes.denied,
   EPERM: exitCodes.denied,
 }

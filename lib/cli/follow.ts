@@ -1,6 +1,6 @@
 /** What `tail` watches, look by look. Nothing is taken here. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Queue, QueueStat } from '../index.js'
+import type { Queue, QueueStat, ShmQueueStat } from '../index.js'
 import type { Message, MessageQueue } from '../sysv/index.js'
 import { CommandError, exitCodes } from './failure.js'
 import type { MessagePrinter } from './messages.js'
@@ -82,8 +82,15 @@ export async function followDepth(
       await print(json ? depthJson(state, change) : depthLine(state, change))
     }
     last = state.depth
+    if (isOver(state)) throw new CommandError(`${queue.address} was shut down`, exitCodes.notFound)
     await pause(interval, signal)
   }
+}
+
+/** Nothing comes any more, and what is left may not be taken or there is none: queues in shared memory can be shut down. */
+function isOver(now: QueueStat): boolean {
+  const { state } = now as Partial<ShmQueueStat>
+  return state === 'stopped' || (state === 'draining' && now.depth === 0)
 }
 
 function depthJson({ depth, capacity, bytes, maxBytes }: QueueStat, change: number): string {

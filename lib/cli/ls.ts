@@ -1,23 +1,33 @@
-/** `ipckit ls`: the queues, semaphores and whatever else there is of this machine. */
+/** `ipckit ls`: the queues, semaphores, shared memory and whatever else there is of this machine. */
 import type { Command } from 'commander'
 import { withExamples } from './arguments.js'
 import { complain, exitCodes } from './failure.js'
-import { askedNouns, nouns, type ObjectFacts, objectKinds, withNouns } from './kinds.js'
-import { print, printJson, table } from './output.js'
+import {
+  askedNouns,
+  type Family,
+  families,
+  type ObjectFacts,
+  objectKinds,
+  plurals,
+  withNouns,
+} from './kinds.js'
+import { type Column, print, printJson, table } from './output.js'
 
 interface Options extends Record<string, unknown> {
   posix?: boolean
   sysv?: boolean
+  shm?: boolean
   json?: boolean
 }
 
-const families = { posix: 'POSIX', sysv: 'System V' }
+const listable: Family[] = ['posix', 'sysv', 'shm']
 
 /** Defines the command. */
 export function define(command: Command): void {
   command
     .option('--posix', 'only POSIX objects')
     .option('--sysv', 'only System V objects')
+    .option('--shm', 'only queues in shared memory, those with shm: addresses')
     .option('--json', 'a JSON array, for programs; what is not known is null')
     .action(run)
     .addHelpText(
@@ -27,13 +37,16 @@ Each kind of object has a table of its own, as they have different columns.
 
 Queues: LIMIT is messages x bytes of a POSIX queue, and bytes of a System V queue. SENT BY and TAKEN BY are the pids of
 the last sender and receiver, which only System V tells; NOTIFIES is the pid that asked for a notice, which only POSIX
-has. Semaphores: WAITING is how many wait, and USED BY the pid of the last operation, which only System V tells. A dash
-is what is not known, or may not be seen by this user.
+has. Queues in shared memory (shm:): TYPE is the codec, IN FLIGHT how many messages somebody holds on lease, FREE BYTES
+the room for messages above 80 bytes, LIMIT messages x bytes, and OPEN BY how many have it open. Semaphores: WAITING is how many
+wait, and USED BY the pid of the last operation, which only System V tells. Shared memory: ATTACHED is how often, MADE
+BY and USED BY are pids, which only System V tells. A dash is what is not known, or may not be seen by this user.
 
-Only objects of this IPC namespace are listed, and POSIX semaphores of this /dev/shm: a container has its own, see
-ipckit doctor.`,
+Only objects of this IPC namespace are listed, and of this /dev/shm: POSIX semaphores, POSIX shared memory and shm:
+queues lie there, and files that are none of these count as shared memory. A container has its own, see ipckit doctor.
+FIFOs are not listed: they are files that may lie anywhere.`,
     )
-  withNouns(command, (noun) => `only ${noun}s`)
+  withNouns(command, (noun) => `only ${plurals[noun]}`)
   withExamples(
     command,
     ['Everything', 'ipckit ls'],
@@ -46,27 +59,29 @@ ipckit doctor.`,
 
 async function run(options: Options): Promise<void> {
   const asked = askedNouns(options)
-  const both = options.posix === options.sysv
+  const askedFamilies = listable.filter((family) => options[family])
   const kinds = objectKinds.filter(
-    ({ noun, family }) => (asked.length === 0 || asked.includes(noun)) && (both || options[family]),
+    ({ noun, family }) =>
+      (asked.length === 0 || asked.includes(noun)) &&
+      (askedFamilies.length === 0 || askedFamilies.includes(family)),
   )
   const found: ObjectFacts[] = []
-  const tables = new Map<string, string[][]>(nouns.map((noun) => [noun, []]))
-  for (const kind of kinds) {
+  const tables = new Map<readonly Column[], string[][]>()
+  for (const { listing, family, noun } of kinds) {
+    if (listing === undefined) continue
+    const { columns, row } = listing
     try {
-      const objects = await kind.list()
+      const objects = await listing.list()
       found.push(...objects)
-      tables.get(kind.noun)?.push(...objects.map((facts) => kind.row(facts)))
+      tables.set(columns, [...(tables.get(columns) ?? []), ...objects.map((facts) => row(facts))])
     } catch (error) {
-      complain(`The ${families[kind.family]} ${kind.noun}s are not listed: ${(error as Error).message}`)
+      const what = `${families[family]} ${plurals[noun]} ${noun === 'memory' ? 'is' : 'are'}`
+      complain(`The ${what} not listed: ${(error as Error).message}`)
       process.exitCode = exitCodes.partly
     }
   }
   if (options.json) return printJson(found)
   const printed: string[] = []
-  for (const [noun, rows] of tables) {
-    const columns = kinds.find((kind) => kind.noun === noun)?.columns
-    if (columns !== undefined && rows.length > 0) printed.push(await table(columns, rows))
-  }
+  for (const [columns, rows] of tables) if (rows.length > 0) printed.push(await table(columns, rows))
   if (printed.length > 0) await print(printed.join('\n'))
 }

@@ -10,14 +10,17 @@ interface Subcommand {
 }
 
 const subcommands: Record<string, Subcommand> = {
-  ls: { summary: 'list the queues and semaphores of this machine', load: () => import('./ls.js') },
-  stat: { summary: 'tell everything that is known of a queue or semaphore', load: () => import('./stat.js') },
+  ls: {
+    summary: 'list the queues, semaphores and shared memory of this machine',
+    load: () => import('./ls.js'),
+  },
+  stat: { summary: 'tell everything that is known of one of them', load: () => import('./stat.js') },
   send: { summary: 'put messages into a queue', load: () => import('./send.js') },
   recv: { summary: 'take messages out of a queue', load: () => import('./recv.js') },
   peek: { summary: 'read messages and leave them in the queue', load: () => import('./peek.js') },
   tail: { summary: 'follow what happens in a queue', load: () => import('./tail.js') },
   shm: { summary: 'print what is in a shared memory', load: () => import('./shm.js') },
-  rm: { summary: 'remove queues and semaphores for everyone', load: () => import('./rm.js') },
+  rm: { summary: 'remove queues, semaphores and shared memory for everyone', load: () => import('./rm.js') },
   sem: { summary: 'wait for a semaphore, post it, or read it', load: () => import('./sem.js') },
   codegen: { summary: 'print the C header or Python class of a struct', load: () => import('./codegen.js') },
   doctor: { summary: 'check the limits and what else may be in the way', load: () => import('./doctor.js') },
@@ -38,11 +41,12 @@ async function makeProgram(words: readonly string[]): Promise<Command> {
       'after',
       `
 Addresses:
-  posix:/name                 POSIX queue or semaphore
-  sysv:0x1234                 System V queue or semaphore set, by key
+  posix:/name                 POSIX queue; with --semaphore or --memory one of these
+  sysv:0x1234                 System V queue, semaphore set or shared memory, by key
   sysv:id=5                   by id
   sysv:/etc/app.conf?proj=1   by the file that its key is made of, ftok(3)
-  fifo:/run/app/jobs          FIFO that carries messages: send, recv, tail
+  shm:/name                   queue in shared memory, which carries one type
+  fifo:/run/app/jobs          FIFO that carries messages: send, recv, tail, stat, rm
 
 Examples:
   $ ipckit send posix:/jobs hello --create

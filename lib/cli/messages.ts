@@ -8,6 +8,9 @@ export interface RawMessage {
   readonly data: Buffer
   readonly type?: number
   readonly priority?: number
+  /** Of queues in shared memory: 1 the first time, and whether somebody had it before. */
+  readonly deliveryCount?: number
+  readonly redelivered?: boolean
 }
 
 export class MessagePrinter {

@@ -1,14 +1,15 @@
 /** `ipckit peek`: reads messages and leaves them in the queue. */
 import type { Command } from 'commander'
-import { addressHelp, messageCount, withExamples, withFormat } from './arguments.js'
+import { addressHelp, messageCount, withExamples, withFormat, withTrust } from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, exitCodes } from './failure.js'
 import { refuseToPeek } from './fifo.js'
 import { MessagePrinter } from './messages.js'
 import { openToPeek } from './queues.js'
+import { checkShmOptions, isShm, openTyped, type ShmOptions } from './shm-open.js'
 
-interface Options extends FormatOptions {
-  count: number
+interface Options extends FormatOptions, ShmOptions {
+  count?: number
   json?: boolean
 }
 
@@ -16,15 +17,25 @@ interface Options extends FormatOptions {
 export function define(command: Command): void {
   command
     .argument('<address>', addressHelp)
-    .option('-n, --count <n>', 'how many messages at most, the oldest first', messageCount, 10)
-  withFormat(command, 'text where it is text and hex where not, unless given')
+    .option(
+      '-n, --count <n>',
+      'how many messages at most, the oldest first; 10 unless given, and 1 of a shm: queue',
+      messageCount,
+    )
+  withTrust(
+    withFormat(
+      command,
+      'unless given, what a shm: queue carries, else text where it is text and hex where not',
+    ),
+  )
     .option('--json', 'one JSON object a line: value, type, bytes, position; hex where there is no value')
     .action(run)
     .addHelpText(
       'after',
       `
-Only System V queues can be peeked into, and only where the kernel was built with CONFIG_CHECKPOINT_RESTORE, as
-those of most distributions are. POSIX queues cannot: the kernel has no call for it.`,
+System V queues can be peeked into where the kernel was built with CONFIG_CHECKPOINT_RESTORE, as those of most
+distributions are, and of a shm: queue the next message can be seen. POSIX queues cannot: the kernel has no call for
+it. Neither can FIFOs, whose messages may go with the one who peeks.`,
     )
   withExamples(
     command,
@@ -34,14 +45,20 @@ those of most distributions are. POSIX queues cannot: the kernel has no call for
 }
 
 async function run(address: string, options: Options): Promise<void> {
+  checkShmOptions(address, options)
+  process.exitCode = await (isShm(address) ? peekAtNext(address, options) : peekAtAll(address, options))
+}
+
+async function peekAtAll(address: string, options: Options): Promise<number> {
+  const { count = 10 } = options
   const printer = new MessagePrinter(formatOf(options), options.json)
   refuseToPeek(address)
   const queue = await openToPeek(address)
   try {
-    for (let position = 0; position < options.count; position++) {
+    for (let position = 0; position < count; position++) {
       const message = queue.peek(position)
       if (message === undefined) {
-        if (position === 0) throw new CommandError(`There is no message in ${address}`, exitCodes.nothing)
+        if (position === 0) throw nothingIn(address)
         break
       }
       await printer.show(message, { position })
@@ -49,5 +66,30 @@ async function run(address: string, options: Options): Promise<void> {
   } finally {
     await queue.close()
   }
-  process.exitCode = printer.exitCode
+  return printer.exitCode
+}
+
+/** A queue in shared memory shows its next message, and none behind it. */
+async function peekAtNext(address: string, options: Options): Promise<number> {
+  const { count = 1 } = options
+  if (count > 1) {
+    throw new CommandError(
+      'Expected --count 1: of a shm: queue only the next message can be seen',
+      exitCodes.usage,
+    )
+  }
+  const { queue, format } = await openTyped(address, options)
+  const printer = new MessagePrinter(format, options.json)
+  try {
+    const data = queue.peek()
+    if (data === undefined) throw nothingIn(address)
+    await printer.show({ data }, { position: 0 })
+  } finally {
+    await queue.close()
+  }
+  return printer.exitCode
+}
+
+function nothingIn(address: string): CommandError {
+  return new CommandError(`There is no message in ${address}`, exitCodes.nothing)
 }

@@ -22,9 +22,7 @@ const columns: Column[] = [
 export const posixQueueKind: ObjectKind<QueueFacts> = {
   noun: 'queue',
   family: 'posix',
-  columns,
-  list: posixQueues,
-  row,
+  listing: { columns, list: posixQueues, row },
   async stat(address) {
     const state = (await stateOf(address)) as PosixQueueStat
     const { uid, gid, mode, unlinked } = state
@@ -41,9 +39,7 @@ export const posixQueueKind: ObjectKind<QueueFacts> = {
 export const sysvQueueKind: ObjectKind<QueueFacts> = {
   noun: 'queue',
   family: 'sysv',
-  columns,
-  list: sysvQueues,
-  row,
+  listing: { columns, list: sysvQueues, row },
   async stat(address) {
     const state = (await stateOf(address)) as SysvQueueStat
     return {

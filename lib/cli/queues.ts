@@ -3,7 +3,9 @@ import { type Codec, IpcError, NotFoundError, Queue, raw } from '../index.js'
 import * as posix from '../posix/index.js'
 import * as sysv from '../sysv/index.js'
 import { checkAddress } from './arguments.js'
+import { type Format, type FormatOptions, formatOf } from './decode.js'
 import { whose } from './owner.js'
+import { checkShmOptions, isShm, openTyped, type ShmOptions } from './shm-open.js'
 
 /** What is known of a queue; null is what is not known, or what this kind of queue does not have. */
 export interface QueueFacts {
@@ -34,6 +36,17 @@ export interface QueueFacts {
 /** Whether an address is one of a POSIX object. */
 export function isPosix(address: string): boolean {
   return address.startsWith('posix:')
+}
+
+/** Opens a queue to receive its messages, and tells how to show them. */
+export async function openToReceive(
+  address: string,
+  options: FormatOptions & ShmOptions,
+): Promise<{ queue: Queue<Buffer>; format: Format }> {
+  checkShmOptions(address, options)
+  if (isShm(address)) return openTyped(address, options)
+  const format = formatOf(options)
+  return { queue: await openToRead(address, raw()), format }
 }
 
 /**

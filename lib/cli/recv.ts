@@ -1,7 +1,7 @@
 /** `ipckit recv`: takes messages out of a queue. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type Queue, raw, TimeoutError } from '../index.js'
+import { type Queue, type ShmQueueStat, ShutdownError, TimeoutError } from '../index.js'
 import {
   addressHelp,
   messageCount,
@@ -9,12 +9,14 @@ import {
   withExamples,
   withFormat,
   withSelection,
+  withTrust,
 } from './arguments.js'
-import { type FormatOptions, formatOf } from './decode.js'
+import type { FormatOptions } from './decode.js'
 import { CommandError, exitCodes } from './failure.js'
 import { interruptible } from './interrupt.js'
 import { MessagePrinter } from './messages.js'
-import { openToRead } from './queues.js'
+import { openToReceive } from './queues.js'
+import { type ShmOptions, taskEnder } from './shm-open.js'
 
 /** Which messages are wanted. */
 export interface Selection {
@@ -23,7 +25,7 @@ export interface Selection {
   except?: number
 }
 
-interface Options extends FormatOptions, Selection {
+interface Options extends FormatOptions, Selection, ShmOptions {
   count?: number
   all?: boolean
   timeout?: number
@@ -41,8 +43,18 @@ export function define(command: Command): void {
       'how long to wait for each; for ever unless given, 0 does not wait',
       milliseconds,
     )
-  withSelection(withFormat(command, 'text where it is text and hex where not, unless given'))
-    .option('--json', 'one JSON object a line: value, type or priority, bytes; hex where there is no value')
+  withTrust(
+    withSelection(
+      withFormat(
+        command,
+        'unless given, what a shm: queue carries, else text where it is text and hex where not',
+      ),
+    ),
+  )
+    .option(
+      '--json',
+      'one JSON object a line: value, type or priority, bytes, of shm: queues deliveryCount; hex where there is no value',
+    )
     .action(run)
     .addHelpText(
       'after',
@@ -51,7 +63,10 @@ Prints one value a line, and bytes of --codec raw as they are. A text may hold n
 that matters. Ctrl-C ends the wait and loses nothing.
 
 A message that cannot be decoded is shown as hex on stderr, and the exit code is 6 then. So is one that cannot be
-written, because the disk is full or whoever read the output has left; then it ends with 1.`,
+written, because the disk is full or whoever read the output has left; then it ends with 1.
+
+Of a shm: queue the message is taken for good, as of the others, and a task of a joinable queue is done when it has been
+printed. Such a queue knows what it carries: another --codec or --struct is refused, and nothing is taken.`,
     )
   withExamples(
     command,
@@ -68,8 +83,8 @@ async function run(address: string, options: Options): Promise<void> {
   if (all && (count !== undefined || timeout !== undefined)) {
     throw new CommandError('Expected --all without --count and --timeout', exitCodes.usage)
   }
-  const printer = new MessagePrinter(formatOf(options), json)
-  const queue = await openToRead(address, raw())
+  const { queue, format } = await openToReceive(address, options)
+  const printer = new MessagePrinter(format, json)
   try {
     if (all) await takeAll(queue, printer, options)
     else await take(queue, printer, { ...options, count: count ?? 1, timeoutMs: timeout })
@@ -86,11 +101,17 @@ export async function take(
   { count, timeoutMs, ...selection }: Selection & { count: number; timeoutMs?: number | undefined },
 ): Promise<void> {
   const { type, maxType, except } = selection
+  const endTask = taskEnder(queue)
   await interruptible(async (signal) => {
     const getting = { type, maxType, except, timeoutMs, signal } as Parameters<typeof queue.receive>[0]
     for (let taken = 0; taken < count; taken++) {
       const { value, ...label } = await queue.receive(getting)
-      await printer.deliver({ data: value, ...label })
+      try {
+        await printer.deliver({ data: value, ...label })
+      } finally {
+        // It has been shown, if only on stderr: nobody is to get it again.
+        endTask()
+      }
       // Signals come in with the event loop, which must turn even while message follows message.
       await turn()
     }
@@ -101,6 +122,9 @@ async function takeAll(queue: Queue<Buffer>, printer: MessagePrinter, selection:
   try {
     await take(queue, printer, { ...selection, count: Number.POSITIVE_INFINITY, timeoutMs: 0 })
   } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error
+    if (error instanceof TimeoutError) return
+    // Of a queue that was shut down the rest may be taken, unless it was shut down at once.
+    if (error instanceof ShutdownError && (queue.stat() as ShmQueueStat).state === 'draining') return
+    throw error
   }
 }

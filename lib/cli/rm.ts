@@ -3,9 +3,8 @@ import type { Command } from 'commander'
 import { NotFoundError } from '../index.js'
 import { addressHelp, withExamples } from './arguments.js'
 import { CommandError, exitCodeOf, exitCodes, report } from './failure.js'
-import { kindOf, withNouns } from './kinds.js'
+import { kindOf, plurals, withNouns } from './kinds.js'
 import { print, visible } from './output.js'
-import { isPosix } from './queues.js'
 
 /** Defines the command. */
 export function define(command: Command): void {
@@ -18,22 +17,29 @@ export function define(command: Command): void {
       `
 Prints what was removed. The messages in it are gone; ipckit recv --all takes them out first. Addresses are taken
 as they are: there are no wildcards. Whoever waits in the queue through ipckit fails with EIDRM; a C program that has
-a POSIX queue open goes on with it, but nobody finds it any more. So does everybody who has a POSIX semaphore open.`,
+a POSIX queue open goes on with it, but nobody finds it any more. So does everybody who has a POSIX semaphore, a shared
+memory or a FIFO open.`,
     )
   withNouns(
     command,
-    (noun) => `the addresses are those of ${noun}s${noun === 'queue' ? ', as they are unless given' : ''}`,
+    (noun) =>
+      `the addresses are those of ${plurals[noun]}${noun === 'queue' ? ', as they are unless given' : ''}`,
   )
   withExamples(
     command,
     ['Remove two queues', 'ipckit rm posix:/jobs sysv:0x1234'],
     ['Remove a semaphore', 'ipckit rm --semaphore posix:/slots'],
+    ['Remove a shared memory', 'ipckit rm --memory posix:/frames sysv:id=3'],
+    ['Remove a queue in shared memory, and a FIFO', 'ipckit rm shm:/jobs fifo:/run/app/jobs'],
     [
       'Remove the empty queues of a user',
       `ipckit ls --queue --json | jq -r '.[] | select(.owner == "ann" and .depth == 0).address' | xargs ipckit rm`,
     ],
   )
 }
+
+/** What is called by a name, and not by a key. */
+const hasName = /^(posix|shm|fifo):/
 
 async function run(
   addresses: string[],
@@ -47,7 +53,7 @@ async function run(
       await print(`${visible(await kindOf(address, options).remove(address))}\n`)
     } catch (error) {
       const isMissing = error instanceof NotFoundError
-      if (isMissing && isPosix(address) && /[*?[]/.test(address)) throw noWildcards(address)
+      if (isMissing && hasName.test(address) && /[*?[]/.test(address)) throw noWildcards(address)
       if (isMissing && force) continue
       report(error)
       failed ||= exitCodeOf(error)

@@ -29,11 +29,13 @@ const columns: Column[] = [
 export const posixSemaphoreKind: ObjectKind<SemaphoreFacts> = {
   noun: 'semaphore',
   family: 'posix',
-  columns,
-  async list() {
-    return Semaphore.list().map(({ value, ...entry }) => posixFacts(entry, value ?? null))
+  listing: {
+    columns,
+    async list() {
+      return Semaphore.list().map(({ value, ...entry }) => posixFacts(entry, value ?? null))
+    },
+    row,
   },
-  row,
   async stat(address) {
     // Looks, and touches nothing: also what belongs to others.
     const semaphore = Semaphore.open(address.slice('posix:'.length), { trustOthers: true })
@@ -50,11 +52,13 @@ export const posixSemaphoreKind: ObjectKind<SemaphoreFacts> = {
 export const sysvSemaphoreKind: ObjectKind<SemaphoreFacts> = {
   noun: 'semaphore',
   family: 'sysv',
-  columns,
-  async list() {
-    return SemaphoreSet.list().map((entry) => sysvFacts(entry, openById(entry.id)))
+  listing: {
+    columns,
+    async list() {
+      return SemaphoreSet.list().map((entry) => sysvFacts(entry, openById(entry.id)))
+    },
+    row,
   },
-  row,
   async stat(address) {
     const set = openSet(address)
     const state = set.stat()

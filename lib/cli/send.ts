@@ -11,6 +11,7 @@ import {
   permissions,
   withExamples,
   withFormat,
+  withTrust,
 } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
 import { CommandError, complain, exitCodes } from './failure.js'
@@ -18,8 +19,9 @@ import { isFifo, untilKept } from './fifo.js'
 import { messagesOf, sourceOf } from './input.js'
 import { printJson } from './output.js'
 import { isPosix } from './queues.js'
+import { checkShmOptions, isShm, type ShmOptions, trustOf } from './shm-open.js'
 
-interface Options extends FormatOptions, CreateOptions {
+interface Options extends FormatOptions, CreateOptions, ShmOptions {
   file?: string
   lines?: boolean
   priority?: number
@@ -43,18 +45,24 @@ export function define(command: Command): void {
     .argument('[value...]', 'each is a message; - is standard input')
     .option('--file <path>', 'send what the file holds, as one message')
     .option('--lines', 'of the file or standard input, each line is a message')
-  withFormat(command, 'text unless given')
+  withTrust(
+    withFormat(command, 'text unless given; of a shm: queue it must be the one that the queue carries'),
+  )
     .addOption(
-      new Option('--priority <n>', 'POSIX: 0 to 32767, higher ones are received first')
+      new Option('--priority <n>', 'POSIX: 0 to 32767, shm: 0 to 9 as a rule; higher ones are received first')
         .argParser(integer(0, 32_767))
         .conflicts('type'),
     )
     .option('--type <n>', 'System V: 1 and more; 1 unless given', messageType)
     .option('--timeout <ms>', 'how long to wait for room for a message; for ever unless given', milliseconds)
     .option('--create', 'make the queue when there is none')
-    .option('--capacity <n>', 'with --create, POSIX: how many messages fit', messageCount)
-    .option('--max-message-bytes <n>', 'with --create, POSIX: the largest message', messageCount)
-    .option('--max-bytes <n>', 'with --create, System V: how many bytes fit', messageCount)
+    .option('--capacity <n>', 'with --create, POSIX and shm: how many messages fit', messageCount)
+    .option(
+      '--max-message-bytes <n>',
+      'with --create, POSIX, shm and FIFO: the largest message',
+      messageCount,
+    )
+    .option('--max-bytes <n>', 'with --create, System V, shm and FIFO: how many bytes fit', messageCount)
     .option('--mode <mode>', 'with --create: who may use it, as in chmod; 600 unless given', permissions)
     .option('--json', 'say how many were sent, as a JSON object')
     .action(run)
@@ -67,12 +75,17 @@ export function define(command: Command): void {
       `ipckit send sysv:0x1234 '{"id":7,"px":1.5,"sym":"ACME"}' --struct 'id:i32,px:f64,sym:char[8]' --type 5`,
     ],
     ['Send each line as it comes', 'tail -f access.log | ipckit send posix:/lines - --lines'],
+    [
+      'Send to a queue in shared memory, which carries JSON',
+      `ipckit send shm:/jobs '{"id":7}' --codec json --create`,
+    ],
     ['Send a number below zero', 'ipckit send posix:/jobs -- -5'],
   )
 }
 
 async function run(address: string, values: string[], options: Options): Promise<void> {
   checkAddress(address)
+  checkShmOptions(address, options)
   const { file, lines, priority, type, timeout, json } = options
   const format = formatOf(options)
   const source = sourceOf({ values, file, lines })
@@ -106,7 +119,7 @@ async function* parsed(inputs: AsyncIterable<Buffer>, format: Format): AsyncGene
 
 async function open(address: string, codec: Codec<unknown>, options: Options): Promise<QueueType<unknown>> {
   const wishes = wishesOf(address, options)
-  const access = isPosix(address) ? { access: 'write' } : {}
+  const access = isPosix(address) ? { access: 'write' } : isShm(address) ? trustOf(options) : {}
   if (!options.create) return Queue.open(address, { codec, ...access })
   // Only its id leads to a private queue.
   if (address !== 'sysv:private') return Queue.openOrCreate(address, { codec, ...access, ...wishes })
@@ -115,30 +128,43 @@ async function open(address: string, codec: Codec<unknown>, options: Options): P
   return queue as QueueType<unknown>
 }
 
+/** What the options of making a queue are to each scheme; an option that is not there means nothing to it. */
+const wishNames: Record<string, Record<string, string>> = {
+  posix: { capacity: 'capacity', maxMessageBytes: 'maxMessageBytes', mode: 'mode' },
+  sysv: { maxBytes: 'maxBytes', mode: 'mode' },
+  shm: {
+    capacity: 'capacity',
+    maxMessageBytes: 'maxMessageBytes',
+    maxBytes: 'capacityBytes',
+    mode: 'mode',
+  },
+  fifo: { maxBytes: 'maxBytes', maxMessageBytes: 'maxMessageBytes', mode: 'mode' },
+}
+
 /** How a queue is to be made. */
 function wishesOf(address: string, options: Options): object {
   const { create = false, capacity, maxMessageBytes, maxBytes, mode } = options
-  const [own, foreign] = isPosix(address)
-    ? [{ capacity, maxMessageBytes, mode }, { maxBytes }]
-    : isFifo(address)
-      ? [{ maxBytes, maxMessageBytes, mode }, { capacity }]
-      : [
-          { maxBytes, mode },
-          { capacity, maxMessageBytes },
-        ]
-  const given = (all: object) => Object.entries(all).filter(([, value]) => value !== undefined)
-  if (given(foreign).length > 0) {
-    const other = isPosix(address) ? 'System V queues and FIFO' : 'POSIX'
-    throw new CommandError(`Expected ${optionsIn(foreign)} for ${other} queues only`, exitCodes.usage)
+  const all = { capacity, maxMessageBytes, maxBytes, mode }
+  const given = Object.entries(all).filter(([, value]) => value !== undefined)
+  // What is no address is refused by whoever opens it.
+  const names = wishNames[address.slice(0, address.indexOf(':'))] ?? {}
+  const foreign = given.filter(([name]) => names[name] === undefined)
+  if (foreign.length > 0 && Object.keys(names).length > 0) {
+    const others = Object.keys(wishNames).filter((scheme) =>
+      foreign.every(([name]) => wishNames[scheme]?.[name] !== undefined),
+    )
+    throw new CommandError(
+      `Expected ${optionsIn(foreign)} for ${others.map((scheme) => `${scheme}:`).join(', ')} addresses only`,
+      exitCodes.usage,
+    )
   }
-  const wishes = given(own)
-  if (wishes.length > 0 && !create)
-    throw new CommandError(`Expected ${optionsIn(own)} with --create`, exitCodes.usage)
-  return Object.fromEntries(wishes)
+  if (given.length > 0 && !create)
+    throw new CommandError(`Expected ${optionsIn(given)} with --create`, exitCodes.usage)
+  return Object.fromEntries(given.map(([name, value]) => [names[name], value]))
 }
 
 /** `--capacity, --max-message-bytes` */
-function optionsIn(all: object): string {
+function optionsIn(given: readonly [string, unknown][]): string {
   const option = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  return Object.keys(all).map(option).join(', ')
+  return given.map(([name]) => option(name)).join(', ')
 }

@@ -1,17 +1,18 @@
 /** `ipckit tail`: follows what happens in a queue. */
 import type { Command } from 'commander'
 import { raw } from '../index.js'
-import { addressHelp, integer, withExamples, withFormat, withSelection } from './arguments.js'
+import { addressHelp, integer, withExamples, withFormat, withSelection, withTrust } from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, complain, exitCodes } from './failure.js'
 import { isFifo } from './fifo.js'
 import { followDepth, followMessages } from './follow.js'
 import { interruptible } from './interrupt.js'
 import { MessagePrinter } from './messages.js'
-import { isPosix, openToPeek, openToRead } from './queues.js'
+import { isPosix, openToPeek, openToRead, openToReceive } from './queues.js'
 import { type Selection, take } from './recv.js'
+import { checkShmOptions, isShm, openToLook, type ShmOptions } from './shm-open.js'
 
-interface Options extends FormatOptions, Selection {
+interface Options extends FormatOptions, Selection, ShmOptions {
   count: number
   interval: number
   depth?: boolean
@@ -32,7 +33,14 @@ export function define(command: Command): void {
     .option('--interval <ms>', 'how often to look', integer(1, 3_600_000), 200)
     .option('--depth', 'follow how many messages there are, not the messages')
     .option('--take', 'receive the messages: they leave the queue, and nobody else gets them')
-  withSelection(withFormat(command, 'text where it is text and hex where not, unless given'))
+  withTrust(
+    withSelection(
+      withFormat(
+        command,
+        'unless given, what a shm: queue carries, else text where it is text and hex where not',
+      ),
+    ),
+  )
     .option('--json', 'one JSON object a line')
     .action(run)
     .addHelpText(
@@ -42,13 +50,14 @@ System V queues: prints each message that comes, and takes none (MSG_COPY). It l
 so a message that comes and is taken between two looks is not seen; neither is one that equals, in type and bytes,
 one that left since the last look.
 
-POSIX queues and FIFOs cannot be peeked into. Of those tail follows the depth: a line when the number of messages has changed
-since the last look, and by how much. What comes and goes between two looks is not seen.
+POSIX queues and FIFOs cannot be peeked into, and shm: queues show no more than their next message. Of those tail
+follows the depth: a line when the number of messages has changed since the last look, and by how much. What comes and
+goes between two looks is not seen.
 
---take prints every message of both kinds, but receives it: the queue's own receiver does not get it. The options
+--take prints every message of all kinds, but receives it: the queue's own receiver does not get it. The options
 that choose by type are for --take.
 
-It ends with Ctrl-C, or when the queue is removed.`,
+It ends with Ctrl-C, or when the queue is removed or shut down.`,
     )
   withExamples(
     command,
@@ -64,25 +73,28 @@ async function run(address: string, options: Options): Promise<void> {
     throw new CommandError('Expected --type, --max-type and --except with --take', exitCodes.usage)
   }
   if (takes && depth) throw new CommandError('Expected --take or --depth, not both', exitCodes.usage)
+  checkShmOptions(address, options)
+  if (takes) return takeForEver(address, options)
   const printer = new MessagePrinter(formatOf(options), json)
-  if (takes) return takeForEver(address, printer, options)
-  if (depth || isPosix(address) || isFifo(address)) return watchDepth(address, options)
+  if (depth || isPosix(address) || isFifo(address) || isShm(address)) return watchDepth(address, options)
   return watchMessages(address, printer, options)
 }
 
-async function takeForEver(address: string, printer: MessagePrinter, selection: Selection): Promise<void> {
-  const queue = await openToRead(address, raw())
+async function takeForEver(address: string, options: Options): Promise<void> {
+  const { queue, format } = await openToReceive(address, options)
   try {
-    await take(queue, printer, { ...selection, count: Number.POSITIVE_INFINITY })
+    const printer = new MessagePrinter(format, options.json)
+    await take(queue, printer, { ...options, count: Number.POSITIVE_INFINITY })
   } finally {
     await queue.close()
   }
 }
 
 async function watchDepth(address: string, { depth, interval, json }: Options): Promise<void> {
-  const queue = await openToRead(address, raw(), true)
+  const queue = isShm(address) ? await openToLook(address) : await openToRead(address, raw(), true)
   if (!depth) {
-    complain(`${address} cannot be peeked into: following its depth; --take receives the messages instead`)
+    const why = isShm(address) ? 'shows no more than its next message' : 'cannot be peeked into'
+    complain(`${address} ${why}: following its depth; --take receives the messages instead`)
   }
   try {
     await interruptible((signal) => followDepth(queue, { interval, json: json === true, signal }))

@@ -4,5 +4,6 @@
  *
  * @packageDocumentation
  */
+export { capabilities, type ShmCapabilities } from './capabilities.js'
 export { list, type ShmQueueEntry } from './list.js'
 export { type CreateOptions, type OpenOptions, unlink } from './open.js'

@@ -449,6 +449,13 @@ napi_value shm_wait(napi_env env, napi_callback_info info) {
   }
 }
 
+/// ringVectors(): whether one thread can sleep at many words
+napi_value shm_vectors(napi_env env, napi_callback_info) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, sys::futex_waits::kernel_has_vectors(), &result);
+  return result;
+}
+
 }  // namespace
 
 void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self) {
@@ -472,6 +479,7 @@ void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self) {
   define(env, exports, self, "ringArm", shm_arm);
   define(env, exports, self, "ringForget", shm_forget);
   define(env, exports, self, "ringWait", shm_wait);
+  define(env, exports, self, "ringVectors", shm_vectors);
 }
 
 }  // namespace ipckit::node

@@ -62,17 +62,17 @@ void wake_at(const void* address, int flags, int count) {
   ::syscall(SYS_futex, address, FUTEX_WAKE | flags, count, nullptr, nullptr, 0);
 }
 
-bool kernel_has_vectors() {
-  // Without entries it is an error of the caller, or no such call.
-  return ::syscall(waitv_number, nullptr, 0, 0, nullptr, CLOCK_MONOTONIC) < 0 && errno == EINVAL;
-}
-
 struct start_argument {
   futex_waits* waits;
   void* self;
 };
 
 }  // namespace
+
+bool futex_waits::kernel_has_vectors() {
+  // Without entries it is an error of the caller, or no such call.
+  return ::syscall(waitv_number, nullptr, 0, 0, nullptr, CLOCK_MONOTONIC) < 0 && errno == EINVAL;
+}
 
 futex_waits::futex_waits(event_sink& sink)
     : sink_(sink), most_entries_(kernel_has_vectors() ? most_words : 1) {}

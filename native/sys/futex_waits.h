@@ -53,6 +53,9 @@ class futex_waits {
   void settle();
   void stop();
 
+  /// Whether this kernel has futex_waitv(2), and the sandbox lets it pass.
+  static bool kernel_has_vectors();
+
   /// For tests: waits as a kernel without futex_waitv(2) must.
   void forgo_vectors() { most_entries_ = 1; }
 

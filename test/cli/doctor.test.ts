@@ -65,7 +65,8 @@ const healthy: Probes = {
   sysvQueues: async () => [],
   makePosix: async () => ({ shown: true }),
   makeSysv: async () => ({ peek: true }),
-  sharedMemory: () => ({ total: 64 << 20, free: 60 << 20 }),
+  sharedMemory: () => ({ total: 64 << 20, free: 60 << 20, files: [] }),
+  futexWaitv: () => true,
 }
 
 interface Machine {
@@ -257,7 +258,7 @@ describe('where limits are used up', () => {
   })
 
   test('a full /dev/shm is bad', async () => {
-    const probes = { sharedMemory: () => ({ total: 64 << 20, free: 0 }) }
+    const probes = { sharedMemory: () => ({ total: 64 << 20, free: 0, files: [] }) }
     const check = (await checksOf({ probes }))('/dev/shm')
     expect(check).toMatchObject({ verdict: 'bad', used: 64 << 20 })
     expect(commandsOf(check)).toEqual(['mount -o remount,size=128m /dev/shm'])
@@ -401,7 +402,7 @@ describe('on the real system', () => {
     existsSync('/dev/mqueue') ? readdirSync('/dev/mqueue').filter((name) => name.includes('doctor')) : []
 
   test('it reports as text, and leaves nothing behind', async () => {
-    const before = (await ipckit(['ls', '--sysv'])).stdout
+    const before = (await ipckit(['ls', '--sysv', '--queue'])).stdout
     const { code, stdout, stderr } = await ipckit(['doctor'])
     expect(stderr).toBe('')
     for (const part of [
@@ -416,7 +417,7 @@ describe('on the real system', () => {
     expect(stdout).toMatch(/(ok|warn|bad): \d+ bad, \d+ to watch, \d+ ok\n$/)
     expect(code).toBe(stdout.includes(': 0 bad') ? 0 : 1)
     expect(ours()).toEqual([])
-    expect((await ipckit(['ls', '--sysv'])).stdout).toBe(before)
+    expect((await ipckit(['ls', '--sysv', '--queue'])).stdout).toBe(before)
   })
 
   test('it reports as JSON, without infinities', async () => {

@@ -1,5 +1,6 @@
 /** The command with FIFOs, whose messages last as long as somebody has them open. */
-import { existsSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Queue, text } from 'ipckit'
 import { expect, onTestFinished, test } from 'vitest'
@@ -68,4 +69,61 @@ test('peek is refused, and tail follows the depth', async () => {
   await tail.says(/"depth":1/)
   await queue.unlink()
   expect(await tail.ended).toMatchObject({ signal: null })
+})
+
+const statOf = async (address: string) => JSON.parse((await ipckit(['stat', address, '--json'])).stdout)
+
+test('stat tells what is in a FIFO, and who has it open', async () => {
+  const queue = await make()
+  await queue.put('hello')
+  expect(await statOf(queue.address)).toEqual({
+    ...{ object: 'queue', address: queue.address, kind: 'fifo', depth: 1 },
+    ...{ bytes: expect.any(Number), maxBytes: 65_536, maxMessageBytes: expect.any(Number) },
+    ...{ owner: expect.any(String), uid: process.getuid?.(), gid: process.getgid?.(), mode: '0600' },
+    openBy: [process.pid],
+  })
+  expect(queue.stat().depth).toBe(1)
+})
+
+test('stat and doctor of a FIFO that nobody has open let nobody go who waits for the other end', async () => {
+  const queue = await make()
+  const path = queue.address.slice('fifo:'.length)
+  await queue.close()
+  const reader = spawn('cat', [path])
+  const ended = new Promise((resolve) => reader.once('close', resolve))
+  onTestFinished(async () => {
+    reader.kill('SIGKILL')
+    await ended
+  })
+  // Asleep in open(2): wait_for_partner of the kernel.
+  await until(() => readFileSync(`/proc/${reader.pid}/stat`, 'utf8').includes(') S '))
+  const facts = await statOf(queue.address)
+  expect(facts).toMatchObject({ kind: 'fifo', mode: '0600', depth: null, maxBytes: null, openBy: [] })
+  const { code, stdout } = await ipckit(['doctor', queue.address])
+  expect(stdout).toMatch(/ok +open by +nobody that is seen from here/)
+  expect(code).toBe(stdout.includes(': 0 bad') ? 0 : 1)
+  expect(reader.exitCode).toBe(null)
+  expect(await ipckit(['rm', queue.address])).toMatchObject({ code: 0 })
+  expect(reader.exitCode).toBe(null)
+})
+
+test('doctor tells how full a FIFO is', async () => {
+  const queue = await make()
+  await queue.put('x'.repeat(60_000))
+  const { checks } = JSON.parse((await ipckit(['doctor', queue.address, '--json'])).stdout)
+  const room = checks.find((check: { group: string; name: string }) => check.group === queue.address)
+  expect(room).toMatchObject({ name: 'room', value: 65_536, unit: 'bytes', verdict: 'warn' })
+})
+
+test('rm removes a FIFO, and nothing that is none', async () => {
+  const queue = await make()
+  expect(await ipckit(['rm', queue.address])).toMatchObject({ code: 0, stdout: `${queue.address}\n` })
+  expect(await ipckit(['rm', queue.address])).toMatchObject({ code: 4 })
+  expect(await ipckit(['stat', queue.address])).toMatchObject({ code: 4 })
+  expect(await ipckit(['rm', '-f', queue.address])).toMatchObject({ code: 0, stdout: '' })
+  const path = `${tmpdir()}${newName()}`
+  writeFileSync(path, 'a file')
+  onTestFinished(() => rmSync(path))
+  expect(await ipckit(['rm', `fifo:${path}`])).toMatchObject({ code: 1, stdout: '' })
+  expect(readFileSync(path, 'utf8')).toBe('a file')
 })

@@ -100,7 +100,7 @@ describe('ls', () => {
     const address = posixAddress()
     await ipckit(['send', address, 'x', '--create'])
     // The mount still shows the namespace that it was made in.
-    const { code, stdout, stderr } = await ipckit(['ls'], {
+    const { code, stdout, stderr } = await ipckit(['ls', '--queue', '--posix'], {
       through: ['unshare', '--ipc', ...withoutMounting],
     })
     expect(stderr).toContain('another IPC namespace')

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { command, depthOf, ipckit, lines, posixAddress, shell, sysvAddress, works } from './command.ts'
 
-const names = ['ls', 'stat', 'send', 'recv', 'peek', 'tail', 'rm', 'codegen', 'doctor']
+const names = ['ls', 'stat', 'send', 'recv', 'peek', 'tail', 'rm', 'codegen', 'doctor', 'sem']
 
 describe('the command', () => {
   test('tells its version', async () => {
@@ -27,6 +27,13 @@ describe('the command', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(new RegExp(`Usage: ipckit ${name} `))
     expect(stdout).toMatch(/Examples:\n {2}# .+\n {2}\$ ipckit|Examples:\n {2}# .+\n {2}\$ .*ipckit /)
+  })
+
+  test('--help tells how every address looks', async () => {
+    const { stdout } = await ipckit(['--help'])
+    for (const address of ['posix:/name', 'sysv:0x1234', 'shm:/name', 'fifo:/'])
+      expect(stdout).toContain(address)
+    for (const option of ['--semaphore', '--memory']) expect(stdout).toContain(option)
   })
 
   test('help NAME is NAME --help', async () => {
@@ -65,6 +72,20 @@ describe('the command', () => {
     [['send', 'sysv:id=5', 'a', '--create']],
     [['tail', 'sysv:5', '--type', '1']],
     [['tail', 'sysv:5', '--take', '--depth']],
+    [['recv', 'shm:jobs']],
+    [['rm', 'shm:jobs']],
+    [['stat', 'shm:/jobs', '--memory']],
+    [['stat', 'fifo:/jobs', '--semaphore']],
+    [['rm', 'posix:/jobs', '--memory', '--semaphore']],
+    [['stat', 'sysv:private', '--memory']],
+    [['stat', 'fifo:jobs']],
+    [['recv', 'posix:/jobs', '--any-type']],
+    [['send', 'sysv:5', 'x', '--any-owner']],
+    [['peek', 'sysv:5', '--any-type']],
+    [['tail', 'fifo:/jobs', '--any-owner']],
+    [['peek', 'shm:/jobs', '-n', '2']],
+    [['send', 'shm:/jobs', 'x', '--capacity', '5']],
+    [['send', 'fifo:/jobs', 'x', '--create', '--capacity', '5']],
     [['codegen', 'id:i32']],
     [['codegen', 'id:i32', '--c', 'a', '--python', 'b']],
     [['codegen', 'id:', '--c', 'a']],

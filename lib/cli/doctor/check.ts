@@ -14,11 +14,20 @@ export interface Check {
   /** How much of it is used; null where it is not known, absent where nothing is. */
   readonly used?: number | null
   /** By whom, those first who use most. */
-  readonly by?: readonly { readonly address: string; readonly used: number }[]
+  readonly by?: readonly User[]
   readonly verdict: Verdict
   readonly remark?: string
   /** The exact commands that raise or repair it. */
   readonly raise?: readonly Remedy[]
+}
+
+/** Who uses something up. */
+export interface User {
+  readonly address: string
+  readonly used: number
+  /** What it is and whose, where that is not the same of all. */
+  readonly object?: string
+  readonly owner?: string
 }
 
 /** How a limit is doing: bad when it is used up, a warning from four fifths on. */

@@ -1,10 +1,11 @@
 /** Judges the facts. Nothing is read here. */
 import { byUse, type Check } from './check.js'
 import type { Facts } from './facts.js'
+import { pipeChecks } from './pipe-checks.js'
 import { posixChecks } from './posix-checks.js'
-import { growSharedMemory, keepQueues, raiseLimit, raiseTasks, shareQueues } from './remedies.js'
+import { keepQueues, raiseLimit, raiseTasks, shareQueues } from './remedies.js'
 import { semaphoreChecks } from './semaphore-checks.js'
-import { segmentChecks } from './shared-memory-checks.js'
+import { futexCheck, segmentChecks, sharedMemoryCheck } from './shared-memory-checks.js'
 import { sysvChecks } from './sysv-checks.js'
 
 /** Everything that is to be said of the system, in the order of the report. */
@@ -16,7 +17,9 @@ export function examine(facts: Facts): Check[] {
     ...semaphoreChecks(facts),
     ...processChecks(facts),
     sharedMemoryCheck(facts),
+    futexCheck(facts),
     ...segmentChecks(facts),
+    ...pipeChecks(facts),
     logindCheck(facts),
   ].filter((check) => check !== undefined)
 }
@@ -102,21 +105,6 @@ function processChecks(facts: Facts): (Check | undefined)[] {
       raise: raiseTasks(doubled(tasks.max), facts),
     },
   ]
-}
-
-const megabyte = 1024 * 1024
-
-function sharedMemoryCheck(facts: Facts): Check {
-  const { mounted, total, free } = facts.sharedMemory
-  const group = 'Shared memory'
-  const raise = growSharedMemory(Math.max(64, Math.ceil((total ?? 0) / megabyte) * 2), facts)
-  if (!mounted || total === undefined || free === undefined) {
-    return { group, name: '/dev/shm', value: mounted ? null : 'not mounted', verdict: 'warn', raise }
-  }
-  const verdict = byUse(total - free, total)
-  const remark = 'a container has one of its own unless it is shared'
-  const own = facts.place.kind === 'host' ? {} : { remark }
-  return { group, name: '/dev/shm', value: total, unit: 'bytes', used: total - free, verdict, raise, ...own }
 }
 
 /** logind spares system users (SYS_UID_MAX of login.defs) and nobody. */

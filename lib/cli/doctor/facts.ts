@@ -12,8 +12,20 @@ export interface Probes {
   makePosix(mount: string | undefined): Promise<PosixTrial>
   /** Makes and removes a System V queue. */
   makeSysv(): Promise<SysvTrial>
-  /** statfs(2) of /dev/shm. */
-  sharedMemory(): { total: number; free: number } | undefined
+  /** statfs(2) of /dev/shm, and the files in it. */
+  sharedMemory(): { total: number; free: number; files: SharedFile[] } | undefined
+  /** Whether the kernel has futex_waitv(2), and the sandbox lets it pass. */
+  futexWaitv(): boolean
+}
+
+/** A file of /dev/shm. */
+export interface SharedFile {
+  /** As the other commands take it. */
+  address: string
+  object: 'queue' | 'semaphore' | 'memory'
+  owner: string
+  /** What it takes, which may be less than its size. */
+  bytes: number
 }
 
 /** How making a queue went: the code of the error when it failed. */
@@ -60,6 +72,10 @@ export const sysctlNames = [
   'kernel.shmmax',
   'kernel.shmall',
   'kernel.shmmni',
+  'fs.pipe-max-size',
+  'fs.pipe-user-pages-soft',
+  'fs.pipe-user-pages-hard',
+  'fs.protected_fifos',
 ] as const
 export type SysctlName = (typeof sysctlNames)[number]
 
@@ -78,7 +94,8 @@ export interface Facts {
   /** The control group of this process that limits tasks. */
   tasks: { max: number; current: number } | undefined
   mqueueMount: string | undefined
-  sharedMemory: { mounted: boolean; total?: number; free?: number }
+  sharedMemory: { mounted: boolean; total?: number; free?: number; files?: SharedFile[] }
+  futexWaitv: boolean
   /** System V segments of all users. */
   segments: { count: number; bytes: number }
   logind: { running: boolean; removeIpc: boolean; setIn?: string; lingers: boolean }
@@ -123,6 +140,7 @@ export async function collectFacts(
     tasks: tasksIn(files),
     mqueueMount,
     sharedMemory: { mounted: mounts.some(({ at }) => at === '/dev/shm'), ...probes.sharedMemory() },
+    futexWaitv: probes.futexWaitv(),
     segments: segmentsIn(files.text('proc/sysvipc/shm') ?? ''),
     logind: logindIn(files, name),
     posix: { ...(await listing(probes.posixQueues)), trial: await probes.makePosix(mqueueMount) },

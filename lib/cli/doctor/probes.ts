@@ -1,13 +1,23 @@
 /** The trials of {@link Probes} on the real system. What they make is removed at once. */
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs'
 import { IpcError } from '../../index.js'
 import * as posix from '../../posix/index.js'
+import { capabilities } from '../../shm/index.js'
 import * as sysv from '../../sysv/index.js'
+import { addressOfQueueFile, filesOfSharedMemory } from '../memory-kinds.js'
+import { userName } from '../owner.js'
 import { posixQueues, sysvQueues } from '../queues.js'
-import type { PosixTrial, Probes, SysvTrial } from './facts.js'
+import type { PosixTrial, Probes, SharedFile, SysvTrial } from './facts.js'
 
 /** Tries it out. */
-export const systemProbes: Probes = { posixQueues, sysvQueues, makePosix, makeSysv, sharedMemory }
+export const systemProbes: Probes = {
+  posixQueues,
+  sysvQueues,
+  makePosix,
+  makeSysv,
+  sharedMemory,
+  futexWaitv: () => capabilities().futexWaitv,
+}
 
 async function makePosix(mount: string | undefined): Promise<PosixTrial> {
   const name = `/ipckit-doctor-${process.pid}-${Math.random().toString(36).slice(2)}`
@@ -40,14 +50,31 @@ async function makeSysv(): Promise<SysvTrial> {
   }
 }
 
-function sharedMemory(): { total: number; free: number } | undefined {
+function sharedMemory(): { total: number; free: number; files: SharedFile[] } | undefined {
   try {
     const { blocks, bavail, bsize } = statfsSync('/dev/shm')
-    return { total: blocks * bsize, free: bavail * bsize }
+    return { total: blocks * bsize, free: bavail * bsize, files: sharedFiles() }
   } catch {
     return undefined
   }
 }
+
+function sharedFiles(): SharedFile[] {
+  const queues = new Set(filesOfSharedMemory().queues.map(({ name }) => name))
+  return readdirSync('/dev/shm').flatMap((file): SharedFile | [] => {
+    const name = `/${file}`
+    const status = lstatSync(`/dev/shm${name}`, { throwIfNoEntry: false })
+    if (!status?.isFile()) return []
+    const facts = { owner: userName(status.uid), bytes: status.blocks * blockBytes }
+    if (queues.has(name)) return { object: 'queue', address: addressOfQueueFile(name), ...facts }
+    return file.startsWith('sem.')
+      ? { object: 'semaphore', address: `posix:/${file.slice('sem.'.length)}`, ...facts }
+      : { object: 'memory', address: `posix:${name}`, ...facts }
+  })
+}
+
+/** In which stat(2) counts, whatever the file system does. */
+const blockBytes = 512
 
 function codeOf(error: unknown): string {
   return IpcError.is(error) ? error.code : String(error)

@@ -41,6 +41,15 @@ export function raiseSysctl(name: SysctlName | 'kernel.sem', value: number | str
   return [{ where: run, command: `${run} --sysctl ${name}=${word} ...` }]
 }
 
+/** Raises a limit of sysctl(8) that all containers of a machine share: it can be set on the machine alone. */
+export function raiseOnHost(name: SysctlName, value: number, { place }: Where): Remedy[] {
+  const host = place.kind === 'kubernetes' ? 'node' : 'host'
+  return [
+    { where: `${host}, now`, command: `sysctl -w ${name}=${value}` },
+    { where: `${host}, at boot`, command: `echo '${name} = ${value}' >> /etc/sysctl.d/60-ipc.conf` },
+  ]
+}
+
 const limits = {
   msgqueue: { shell: 'ulimit -q', systemd: 'LimitMSGQUEUE' },
   nofile: { shell: 'ulimit -n', systemd: 'LimitNOFILE' },

@@ -1,6 +1,6 @@
 /** The doctor's report for people. */
 import { colours, count, table, visible } from '../output.js'
-import { type Check, type Verdict, worst } from './check.js'
+import { type Check, type User, type Verdict, worst } from './check.js'
 
 const marks: Record<Verdict, (text: string) => string> = {
   ok: colours.green,
@@ -24,9 +24,14 @@ export async function render(checks: readonly Check[]): Promise<string> {
 function row({ verdict, name, value, unit, used, by = [], remark }: Check): string[] {
   const said = typeof value === 'number' ? `${count(value)} ${unit ?? ''}`.trim() : (value ?? '-')
   const use = used === undefined ? undefined : used === null ? undefined : `${count(used)} used`
-  const users = by.map((user) => `${user.address} ${count(user.used)}`).join(', ')
+  const users = by.map(sayUser).join(', ')
   const notes = [users === '' ? use : `${use}: ${users}`, remark].filter((note) => note !== undefined)
   return [`  ${marks[verdict](verdict)}`, visible(name), visible(said), visible(notes.join('; '))]
+}
+
+function sayUser({ address, object, owner, used }: User): string {
+  const what = [object, owner].filter((word) => word !== undefined).join(' of ')
+  return `${address}${what === '' ? '' : ` (${what})`} ${count(used)}`
 }
 
 function remedies(checks: readonly Check[]): string {

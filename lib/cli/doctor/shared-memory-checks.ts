@@ -1,9 +1,59 @@
-/** Limits of System V shared memory, shmctl(2). What /dev/shm has room for is told in `checks.ts`. */
+/** The room of /dev/shm, where POSIX memory and the queues of ipckit lie, and the limits of System V, shmctl(2). */
+import { count } from '../output.js'
 import { byUse, type Check } from './check.js'
 import type { Facts } from './facts.js'
-import { raiseSysctl } from './remedies.js'
+import { growSharedMemory, raiseSysctl } from './remedies.js'
 
 const group = 'Shared memory'
+const megabyte = 1024 * 1024
+const shownFiles = 5
+
+/** How much room /dev/shm has, and which files take it. */
+export function sharedMemoryCheck(facts: Facts): Check {
+  const { mounted, total, free, files = [] } = facts.sharedMemory
+  const raise = growSharedMemory(Math.max(64, Math.ceil((total ?? 0) / megabyte) * 2), facts)
+  if (!mounted || total === undefined || free === undefined) {
+    return { group, name: '/dev/shm', value: mounted ? null : 'not mounted', verdict: 'warn', raise }
+  }
+  const used = total - free
+  const by = files
+    .filter(({ bytes }) => bytes > 0)
+    .sort((one, other) => other.bytes - one.bytes)
+    .slice(0, shownFiles)
+    .map(({ address, object, owner, bytes }) => ({ address, object, owner, used: bytes }))
+  const unseen = used - files.reduce((sum, { bytes }) => sum + bytes, 0)
+  const remarks = [
+    // A process that has such a file open keeps it.
+    unseen >= megabyte &&
+      `${count(unseen)} of it in folders, and in files that were removed and are still open`,
+    facts.place.kind !== 'host' && 'a container has one of its own unless it is shared',
+  ].filter((remark) => remark !== false)
+  const remark = remarks.join('; ')
+  return {
+    group,
+    name: '/dev/shm',
+    value: total,
+    unit: 'bytes',
+    used,
+    ...(by.length > 0 && { by }),
+    verdict: byUse(used, total),
+    ...(remark !== '' && { remark }),
+    raise,
+  }
+}
+
+/** Whether one thread can wait at many queues. */
+export function futexCheck({ futexWaitv }: Facts): Check {
+  return {
+    group,
+    name: 'futex_waitv',
+    value: futexWaitv ? 'yes' : 'no',
+    verdict: 'ok',
+    remark: futexWaitv
+      ? 'one thread waits at 127 shm: queues'
+      : 'older than Linux 5.16, or hidden by a sandbox: each shm: queue that waits takes a thread',
+  }
+}
 
 /** Everything about System V segments; nothing where the kernel has none. */
 export function segmentChecks(facts: Facts): Check[] {
