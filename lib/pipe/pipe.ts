@@ -14,7 +14,7 @@ import {
   outOfRange,
   type WaitOptions,
 } from '../options.js'
-import { again } from './byte-line.js'
+import { again } from '../wait/attempt-line.js'
 import { End, ReadBuffer, writeAll } from './end.js'
 import { failure, pipeError } from './failure.js'
 import { type ReadableOptions, readableOf, type WritableOptions, writableOf } from './streams.js'
@@ -155,14 +155,14 @@ export class PipeReader extends PipeEnd implements AsyncIterable<Buffer> {
     this.end.checkOpen()
     checkRead(maxBytes)
     checkWaitKeys(options)
-    return this.end.reading.run(() => this.#attempt(maxBytes), options, this.end.keepsAlive)
+    return this.end.reading.run({ take: () => this.#attempt(maxBytes) }, options, this.end.keepsAlive)
   }
 
   /** Reads what is there now; `undefined` when that is nothing, or others wait to read; `null` at the end. */
   tryRead(maxBytes: number = defaultRead): Buffer | null | undefined {
     this.end.checkOpen()
     checkRead(maxBytes)
-    const chunk = this.end.reading.try(() => this.#attempt(maxBytes))
+    const chunk = this.end.reading.try({ take: () => this.#attempt(maxBytes) })
     return chunk === again ? undefined : chunk
   }
 
@@ -178,14 +178,18 @@ export class PipeReader extends PipeEnd implements AsyncIterable<Buffer> {
     this.end.checkOpen()
     checkRoom(bytes)
     checkWaitKeys(options)
-    return this.end.reading.run(() => this.end.readInto(bytes, bytes.length), options, this.end.keepsAlive)
+    return this.end.reading.run(
+      { take: () => this.end.readInto(bytes, bytes.length) },
+      options,
+      this.end.keepsAlive,
+    )
   }
 
   /** Reads what is there now as {@link readInto}; `undefined` when that is nothing, or others wait to read. */
   tryReadInto(bytes: Uint8Array): number | undefined {
     this.end.checkOpen()
     checkRoom(bytes)
-    const length = this.end.reading.try(() => this.end.readInto(bytes, bytes.length))
+    const length = this.end.reading.try({ take: () => this.end.readInto(bytes, bytes.length) })
     return length === again ? undefined : length
   }
 
@@ -234,7 +238,7 @@ export class PipeWriter extends PipeEnd {
     this.end.checkOpen()
     checkBytes('bytes', bytes)
     if (bytes.length === 0) return 0
-    const written = this.end.writing.try(() => this.#write(bytes, 0))
+    const written = this.end.writing.try({ take: () => this.#write(bytes, 0) })
     return written === again ? 0 : written
   }
 
@@ -248,7 +252,7 @@ export class PipeWriter extends PipeEnd {
     const written = this.end.writeFrom(bytes, offset)
     if (written >= 0) return written
     if (written === -errnoOf.EAGAIN) return again
-    throw failure(written, 'write', 'write to', this.end.resource)
+    throw failure(written, 'write', 'write to', this.end.address)
   }
 }
 
