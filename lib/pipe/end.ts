@@ -207,35 +207,41 @@ export class End implements Source {
 export class ReadBuffer {
   #spare: Buffer | undefined
 
-  take(size: number): Buffer {
+  /** What `readInto` reads of up to `size` bytes, for the caller to keep; `null` when that is the end. */
+  chunk(
+    readInto: (bytes: Uint8Array, size: number) => number | typeof again,
+    size: number,
+  ): Buffer | null | typeof again {
     const spare = this.#spare
     this.#spare = undefined
-    return spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
+    const memory = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
+    const length = readInto(memory, size)
+    if (length !== again && length * 4 > memory.length) return memory.subarray(0, length)
+    this.#spare = memory
+    if (length === again) return again
+    return length === 0 ? null : Buffer.from(memory.subarray(0, length))
   }
+}
 
-  /** The first `length` bytes of it, for the caller to keep. */
-  give(buffer: Buffer, length: number): Buffer {
-    if (length * 4 > buffer.length) return buffer.subarray(0, length)
-    this.#spare = buffer
-    return Buffer.from(buffer.subarray(0, length))
-  }
-
-  /** Nothing was read into it. */
-  back(buffer: Buffer): void {
-    this.#spare = buffer
-  }
+/** An attempt to read a chunk, made many times. */
+export function chunksOf(
+  readInto: (bytes: Uint8Array, size: number) => number | typeof again,
+  size: number,
+): Attempt<Buffer | null> {
+  const memory = new ReadBuffer()
+  return { take: () => memory.chunk(readInto, size) }
 }
 
 /** An attempt to write all of it; when it ends early it tells how much was written. */
 export function writeAll(
   bytes: Uint8Array,
-  write: (offset: number) => number | typeof again,
+  write: (bytes: Uint8Array, offset: number) => number | typeof again,
 ): Attempt<number> {
   let done = 0
   return {
     take() {
       while (done < bytes.length) {
-        const written = write(done)
+        const written = write(bytes, done)
         if (written === again) return again
         done += written
       }

@@ -111,6 +111,8 @@ export class Fifo {
   readonly #memory = new ReadBuffer()
   /** Whether a writer has been seen since the last end of the file. */
   #sawWriter = false
+  readonly #reading = (bytes: Uint8Array, size: number) => this.#readInto(bytes, size)
+  readonly #writing = (bytes: Uint8Array, offset: number) => this.#write(bytes, offset)
 
   private constructor(path: string, access: FifoAccess, handle: number) {
     const resource = `fifo:${path}`
@@ -187,14 +189,18 @@ export class Fifo {
     this.#check('read')
     checkRead(maxBytes)
     checkWaitKeys(options)
-    return this.#end.reading.run({ take: () => this.#read(maxBytes) }, options, this.#end.keepsAlive)
+    return this.#end.reading.run(
+      { take: () => this.#memory.chunk(this.#reading, maxBytes) },
+      options,
+      this.#end.keepsAlive,
+    )
   }
 
   /** Reads what is there now; `undefined` when that is nothing, or others wait to read; `null` as {@link read}. */
   tryRead(maxBytes: number = defaultRead): Buffer | null | undefined {
     this.#check('read')
     checkRead(maxBytes)
-    const chunk = this.#end.reading.try({ take: () => this.#read(maxBytes) })
+    const chunk = this.#end.reading.try({ take: () => this.#memory.chunk(this.#reading, maxBytes) })
     return chunk === again ? undefined : chunk
   }
 
@@ -236,7 +242,7 @@ export class Fifo {
     this.#check('write')
     checkBytes('bytes', bytes)
     checkWaitKeys(options)
-    const attempt = writeAll(bytes, (offset) => this.#write(bytes, offset))
+    const attempt = writeAll(bytes, this.#writing)
     return this.#end.writing.run(attempt, options, this.#end.keepsAlive)
   }
 
@@ -324,13 +330,13 @@ export class Fifo {
    */
   readable(options?: ReadableOptions): Readable {
     this.#check('read')
-    return readableOf(this, options)
+    return readableOf({ end: this.#end, readInto: this.#reading, close: () => this.close() }, options)
   }
 
   /** A stream of what is written. It owns this handle: ending it, and destroying it, closes it, unless `autoClose` is false. */
   writable(options?: WritableOptions): Writable {
     this.#check('write')
-    return writableOf(this, options)
+    return writableOf({ end: this.#end, write: this.#writing, close: () => this.close() }, options)
   }
 
   /** Who owns it, and who may use it: fstat(2). */
@@ -404,14 +410,6 @@ export class Fifo {
     this.#end.checkOpen()
     if (this.access !== 'write' || this.#hasReader()) return
     throw failure(errnoOf.ENXIO, 'open', action, this.#end.address)
-  }
-
-  #read(maxBytes: number): Buffer | null | typeof again {
-    const memory = this.#memory.take(maxBytes)
-    const length = this.#readInto(memory, maxBytes)
-    if (length !== again && length > 0) return this.#memory.give(memory, length)
-    this.#memory.back(memory)
-    return length === again ? again : null
   }
 
   #readInto(bytes: Uint8Array, size = bytes.length): number | typeof again {
