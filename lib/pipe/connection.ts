@@ -25,9 +25,10 @@ import {
   type WaitOptions,
   wrongType,
 } from '../options.js'
+import { type Attempt, AttemptLine, again } from '../wait/attempt-line.js'
 import { checkSyncWait, countdown } from '../wait/countdown.js'
-import { heeding, heedSignals, hold, letGo } from '../wait/engine.js'
-import { nothing } from '../wait/receive-line.js'
+import { heeding, heedSignals } from '../wait/engine.js'
+import { KeepAlive } from '../wait/keep-alive.js'
 import { adoptSocket, connectSocket, pairOfSockets } from './connect.js'
 import { ConnectionCodec } from './connection-codec.js'
 import {
@@ -38,7 +39,6 @@ import {
 import type { Socket } from './socket.js'
 import { type Arrived, type ArrivedDescriptors, Incoming, maxDescriptorBytes } from './socket-incoming.js'
 import { type Outgoing, SocketWriter } from './socket-writer.js'
-import { type Attempt, TryLine } from './try-line.js'
 
 /** Who was at the other end when the connection was made: SO_PEERCRED of unix(7). */
 export interface PeerCredentials {
@@ -110,12 +110,12 @@ export let connectionOf: <T, I>(
 export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
   readonly #socket: Socket
   readonly #incoming: Incoming
-  readonly #arrivals: TryLine
+  readonly #arrivals: AttemptLine
   readonly #writer: SocketWriter
   readonly #codec: ConnectionCodec<T, I>
   readonly #value: Attempt<Arrived, T>
   readonly #bytes: Attempt<Arrived, Buffer>
-  readonly #ready: Attempt<true, true>
+  readonly #ready: Attempt<true>
   /** True when messages can be received from this end. */
   readonly readable: boolean
   /** True when messages can be sent from this end. */
@@ -123,8 +123,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
   /** The largest message that is sent or received, bytes. */
   readonly maxMessageBytes: number
   #closed = false
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#arrivals.waiting || this.#writer.waiting)
 
   static {
     connectionOf = (socket, options, direction) => new Connection(socket, options, direction)
@@ -142,28 +141,24 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     this.readable = readable
     this.writable = writable
     this.maxMessageBytes = maxMessageBytes
-    const waitingChanged = () => this.#hold()
+    const waitingChanged = () => this.#alive.update()
     const incoming = new Incoming(socket, maxMessageBytes)
     this.#incoming = incoming
-    this.#arrivals = new TryLine(
-      {
-        address: socket.address,
-        get progress() {
-          return incoming.progress
-        },
-        ask: () => socket.ask(0),
-        forget: () => socket.forget(0),
-        block: (milliseconds) => socket.block(0, milliseconds),
-      },
-      'receive from',
+    const source = {
+      address: socket.address,
+      ask: () => socket.ask(0),
+      forget: () => socket.forget(0),
       waitingChanged,
-    )
+    }
+    this.#arrivals = new AttemptLine(source, 'receive from')
     this.#writer = new SocketWriter(socket, waitingChanged)
     this.#codec = new ConnectionCodec(codec, socket.address, maxMessageBytes)
-    this.#value = { take: () => incoming.message(false), finish: (arrived) => this.#codec.decode(arrived) }
-    this.#bytes = { take: () => incoming.message(true), finish: bytesOf }
-    this.#ready = { take: incoming.ready, finish: (ready) => ready }
-    socket.listen({ arrival: () => this.#arrivals.onArrival(), room: () => this.#writer.onRoom() })
+    const progress = () => incoming.progress
+    const finish = (arrived: Arrived) => this.#codec.decode(arrived)
+    this.#value = { take: () => incoming.message(false), finish, progress }
+    this.#bytes = { take: () => incoming.message(true), finish: bytesOf, progress }
+    this.#ready = { take: incoming.ready }
+    socket.listen({ arrival: () => this.#arrivals.onReady(), room: () => this.#writer.onRoom() })
   }
 
   /**
@@ -240,7 +235,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    */
   async send(value: I, options?: WaitOptions): Promise<void> {
     this.#checkSend(options, waiting)
-    return this.#writer.send(this.#codec.encode(value), options, this.#keepsAlive)
+    return this.#writer.send(this.#codec.encode(value), options, this.#alive.wanted)
   }
 
   /**
@@ -261,7 +256,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
   /** Sends bytes as one message, 0 and more; see {@link send}. */
   async sendBytes(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
     this.#checkSend(options, waiting)
-    return this.#writer.send(this.#outgoing(bytes), options, this.#keepsAlive)
+    return this.#writer.send(this.#outgoing(bytes), options, this.#alive.wanted)
   }
 
   /** Sends bytes if there is room for any of them now; see {@link trySend}. */
@@ -287,7 +282,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    */
   async recv(options?: WaitOptions): Promise<T> {
     this.#checkRecv(options, waiting)
-    return this.#arrivals.wait(this.#value, options, this.#keepsAlive)
+    return this.#arrivals.run(this.#value, options, this.#alive.wanted)
   }
 
   /** Receives the next value if all of it is here; `undefined` when it is not, or others wait to receive. */
@@ -305,7 +300,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
   /** Receives the bytes of the next message, in memory of their own; see {@link recv}. */
   async recvBytes(options?: WaitOptions): Promise<Buffer> {
     this.#checkRecv(options, waiting)
-    return this.#arrivals.wait(this.#bytes, options, this.#keepsAlive)
+    return this.#arrivals.run(this.#bytes, options, this.#alive.wanted)
   }
 
   /** Receives the bytes of the next message if all of it is here; see {@link tryRecv}. */
@@ -335,7 +330,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     if (timeoutMs === 0) return false
     const limit = timeoutMs === Number.POSITIVE_INFINITY ? undefined : timeoutMs
     try {
-      return await this.#arrivals.wait(this.#ready, { timeoutMs: limit, signal }, this.#keepsAlive)
+      return await this.#arrivals.run(this.#ready, { timeoutMs: limit, signal }, this.#alive.wanted)
     } catch (error) {
       if (error instanceof TimeoutError && error !== signal?.reason) return false
       throw error
@@ -373,7 +368,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
       throw outOfRange('bytes', `1 to ${maxDescriptorBytes} bytes`, data)
     }
     const message = { bytes: data, length: data.length, descriptors: Int32Array.from(fds) }
-    return this.#writer.send(message, options, this.#keepsAlive)
+    return this.#writer.send(message, options, this.#alive.wanted)
   }
 
   /**
@@ -436,7 +431,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
         if (ended || this.#closed) return end
         let wait: Promise<T> | undefined
         try {
-          wait = this.#arrivals.wait(this.#value, undefined, this.#keepsAlive)
+          wait = this.#arrivals.run(this.#value, undefined, this.#alive.wanted)
           waits.add(wait)
           return { value: await wait, done: false }
         } catch (error) {
@@ -460,19 +455,17 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Waits of this end keep the process alive; that is so unless {@link unref} was called. */
   ref(): this {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     this.#arrivals.ref()
     this.#writer.ref()
-    this.#hold()
     return this
   }
 
   /** Lets the process end although this end waits. */
   unref(): this {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     this.#arrivals.unref()
     this.#writer.unref()
-    this.#hold()
     return this
   }
 
@@ -529,7 +522,8 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
   #recvSync<A, R>(attempt: Attempt<A, R>, options: SyncWaitOptions | undefined): R {
     checkSyncWait(options)
     heed()
-    return this.#arrivals.sync(attempt, countdown(this.address, 'receive from', options))
+    const timeLeft = countdown(this.address, 'receive from', options)
+    return this.#arrivals.sync(attempt, () => this.#socket.block(0, timeLeft()))
   }
 
   #recvDescriptors<R>(
@@ -538,15 +532,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     finish: (arrived: ArrivedDescriptors) => R,
   ): Promise<R> {
     const take = () => this.#incoming.descriptors(max)
-    return this.#arrivals.wait({ take, finish }, options, this.#keepsAlive)
-  }
-
-  #hold(): void {
-    const wanted = this.#keepsAlive && (this.#arrivals.waiting || this.#writer.waiting)
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
+    return this.#arrivals.run({ take, finish }, options, this.#alive.wanted)
   }
 }
 
@@ -595,6 +581,6 @@ function bytesOf({ bytes, offset, length, memory }: Arrived): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, length)
 }
 
-function definedOf<R>(result: R | typeof nothing): R | undefined {
-  return result === nothing ? undefined : (result as R)
+function definedOf<R>(result: R | typeof again): R | undefined {
+  return result === again ? undefined : (result as R)
 }

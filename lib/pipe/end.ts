@@ -4,9 +4,10 @@
  */
 import { native } from '../binding.js'
 import { closedError, errnoOf } from '../errors.js'
-import { expect, forget, hold, letGo, newToken } from '../wait/engine.js'
+import { type Attempt, AttemptLine, again, type Source } from '../wait/attempt-line.js'
+import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
-import { type Attempt, again, ByteLine, type LineOwner } from './byte-line.js'
+import { KeepAlive } from '../wait/keep-alive.js'
 import { failure, pipeError } from './failure.js'
 
 /** Bits of an event: epoll(7). An error or a hang-up wakes both sides, and trying again tells more. */
@@ -23,27 +24,27 @@ interface Descriptor {
   readonly token: number
 }
 
-export class End implements LineOwner {
-  readonly resource: string
-  readonly reading: ByteLine
-  readonly writing: ByteLine
+export class End implements Source {
+  /** What errors call it. */
+  readonly address: string
+  readonly reading: AttemptLine
+  readonly writing: AttemptLine
   /** Those who wait for somebody at the other end, of whom no event tells. */
-  readonly meeting: ByteLine
+  readonly meeting: AttemptLine
   readonly #descriptor: Descriptor
-  readonly #asked = new Set<ByteLine>()
+  readonly #asked = new Set<AttemptLine>()
   #napping: NodeJS.Timeout | undefined
   #napMs = firstNapMs
   #woke = 0
   #closed = false
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.reading.waiting || this.writing.waiting || this.meeting.waiting)
 
   /** `handle` of the addon, or -1 while there is nothing to poll yet. */
-  constructor(resource: string, handle: number) {
-    this.resource = resource
-    this.reading = new ByteLine(this, 'read from')
-    this.writing = new ByteLine(this, 'write to')
-    this.meeting = new ByteLine(this, 'wait for the other end of')
+  constructor(address: string, handle: number) {
+    this.address = address
+    this.reading = new AttemptLine(this, 'read from')
+    this.writing = new AttemptLine(this, 'write to')
+    this.meeting = new AttemptLine(this, 'wait for the other end of')
     const descriptor: Descriptor = { handle, token: newToken() }
     this.#descriptor = descriptor
     closeWhenForgotten(this, () => native.pipeClose(descriptor.handle, descriptor.token))
@@ -58,11 +59,11 @@ export class End implements LineOwner {
   }
 
   get keepsAlive(): boolean {
-    return this.#keepsAlive
+    return this.#alive.wanted
   }
 
   checkOpen(): void {
-    if (this.#closed) throw closedError(this.resource)
+    if (this.#closed) throw closedError(this.address)
   }
 
   /** Goes on with another descriptor; -1: with none, for now. */
@@ -79,7 +80,7 @@ export class End implements LineOwner {
     const result = native.pipeRead(this.handle, bytes, 0, size)
     if (result >= 0) return result
     if (result === -errnoOf.EAGAIN) return again
-    throw failure(result, 'read', 'read from', this.resource)
+    throw failure(result, 'read', 'read from', this.address)
   }
 
   /** Writes from `offset` on: how many had room, or the negative errno. */
@@ -87,7 +88,7 @@ export class End implements LineOwner {
     return native.pipeWrite(this.handle, bytes, offset, bytes.length - offset)
   }
 
-  ask(line: ByteLine): void {
+  ask(line: AttemptLine): void {
     this.#asked.add(line)
     if (this.handle < 0 || line === this.meeting) {
       this.#nap()
@@ -99,10 +100,10 @@ export class End implements LineOwner {
     if (result === 0) return
     this.forget(line)
     const syscall = result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl'
-    throw failure(result, syscall, toWrite === 1 ? 'write to' : 'read from', this.resource)
+    throw failure(result, syscall, toWrite === 1 ? 'write to' : 'read from', this.address)
   }
 
-  forget(line: ByteLine): void {
+  forget(line: AttemptLine): void {
     this.#asked.delete(line)
     if (this.#asked.size > 0) return
     // The engine holds on to those of whom it expects something; others may be forgotten.
@@ -111,32 +112,22 @@ export class End implements LineOwner {
     this.#napping = undefined
   }
 
-  get #waiting(): boolean {
-    return this.reading.waiting || this.writing.waiting || this.meeting.waiting
-  }
-
   waitingChanged(): void {
-    const wanted = this.#keepsAlive && this.#waiting
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
+    this.#alive.update()
   }
 
   ref(): void {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     this.reading.ref()
     this.writing.ref()
     this.meeting.ref()
-    this.waitingChanged()
   }
 
   unref(): void {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     this.reading.unref()
     this.writing.unref()
     this.meeting.unref()
-    this.waitingChanged()
   }
 
   /** The size of the pipe; sets it first unless it is 0. */
@@ -144,7 +135,7 @@ export class End implements LineOwner {
     this.checkOpen()
     const result = native.pipeCapacity(this.handle, bytes)
     if (result >= 0) return result
-    throw failure(result, 'fcntl', bytes === 0 ? 'read the size of' : 'change the size of', this.resource)
+    throw failure(result, 'fcntl', bytes === 0 ? 'read the size of' : 'change the size of', this.address)
   }
 
   /** Bytes that nobody has read yet. */
@@ -152,7 +143,7 @@ export class End implements LineOwner {
     this.checkOpen()
     const result = native.pipeUnread(this.handle)
     if (result >= 0) return result
-    throw failure(result, 'ioctl', 'read the state of', this.resource)
+    throw failure(result, 'ioctl', 'read the state of', this.address)
   }
 
   close(): void {
@@ -168,7 +159,7 @@ export class End implements LineOwner {
     try {
       descriptor = native.pipeHandOver(this.handle, this.#descriptor.token)
     } catch (error) {
-      throw pipeError(error, 'hand over', this.resource)
+      throw pipeError(error, 'hand over', this.address)
     }
     this.#end()
     return descriptor
@@ -177,7 +168,7 @@ export class End implements LineOwner {
   #end(): void {
     this.#closed = true
     wasClosed(this)
-    const reason = () => closedError(this.resource)
+    const reason = () => closedError(this.address)
     this.reading.close(reason)
     this.writing.close(reason)
     this.meeting.close(reason)
@@ -191,7 +182,7 @@ export class End implements LineOwner {
     if (toWrite) this.#tell(this.writing)
   }
 
-  #tell(line: ByteLine): void {
+  #tell(line: AttemptLine): void {
     if (!this.#asked.has(line)) return
     this.forget(line)
     line.onReady()
@@ -216,39 +207,47 @@ export class End implements LineOwner {
 export class ReadBuffer {
   #spare: Buffer | undefined
 
-  take(size: number): Buffer {
+  /** What `readInto` reads of up to `size` bytes, for the caller to keep; `null` when that is the end. */
+  chunk(
+    readInto: (bytes: Uint8Array, size: number) => number | typeof again,
+    size: number,
+  ): Buffer | null | typeof again {
     const spare = this.#spare
     this.#spare = undefined
-    return spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
+    const memory = spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(size)
+    const length = readInto(memory, size)
+    if (length !== again && length * 4 > memory.length) return memory.subarray(0, length)
+    this.#spare = memory
+    if (length === again) return again
+    return length === 0 ? null : Buffer.from(memory.subarray(0, length))
   }
+}
 
-  /** The first `length` bytes of it, for the caller to keep. */
-  give(buffer: Buffer, length: number): Buffer {
-    if (length * 4 > buffer.length) return buffer.subarray(0, length)
-    this.#spare = buffer
-    return Buffer.from(buffer.subarray(0, length))
-  }
-
-  /** Nothing was read into it. */
-  back(buffer: Buffer): void {
-    this.#spare = buffer
-  }
+/** An attempt to read a chunk, made many times. */
+export function chunksOf(
+  readInto: (bytes: Uint8Array, size: number) => number | typeof again,
+  size: number,
+): Attempt<Buffer | null> {
+  const memory = new ReadBuffer()
+  return { take: () => memory.chunk(readInto, size) }
 }
 
 /** An attempt to write all of it; when it ends early it tells how much was written. */
 export function writeAll(
   bytes: Uint8Array,
-  write: (offset: number) => number | typeof again,
+  write: (bytes: Uint8Array, offset: number) => number | typeof again,
 ): Attempt<number> {
   let done = 0
-  const attempt: Attempt<number> = () => {
-    while (done < bytes.length) {
-      const written = write(done)
-      if (written === again) return again
-      done += written
-    }
-    return done
+  return {
+    take() {
+      while (done < bytes.length) {
+        const written = write(bytes, done)
+        if (written === again) return again
+        done += written
+      }
+      return done
+    },
+    progress: () => done,
+    partly: () => (done > 0 ? done : undefined),
   }
-  attempt.partly = () => (done > 0 ? done : undefined)
-  return attempt
 }

@@ -15,7 +15,7 @@ import {
   type WaitOptions,
   wrongType,
 } from '../options.js'
-import { again } from './byte-line.js'
+import { again } from '../wait/attempt-line.js'
 import { End, ReadBuffer, writeAll } from './end.js'
 import { failure, pipeError } from './failure.js'
 import { type How, openOrMake } from './open.js'
@@ -111,6 +111,8 @@ export class Fifo {
   readonly #memory = new ReadBuffer()
   /** Whether a writer has been seen since the last end of the file. */
   #sawWriter = false
+  readonly #reading = (bytes: Uint8Array, size: number) => this.#readInto(bytes, size)
+  readonly #writing = (bytes: Uint8Array, offset: number) => this.#write(bytes, offset)
 
   private constructor(path: string, access: FifoAccess, handle: number) {
     const resource = `fifo:${path}`
@@ -187,14 +189,18 @@ export class Fifo {
     this.#check('read')
     checkRead(maxBytes)
     checkWaitKeys(options)
-    return this.#end.reading.run(() => this.#read(maxBytes), options, this.#end.keepsAlive)
+    return this.#end.reading.run(
+      { take: () => this.#memory.chunk(this.#reading, maxBytes) },
+      options,
+      this.#end.keepsAlive,
+    )
   }
 
   /** Reads what is there now; `undefined` when that is nothing, or others wait to read; `null` as {@link read}. */
   tryRead(maxBytes: number = defaultRead): Buffer | null | undefined {
     this.#check('read')
     checkRead(maxBytes)
-    const chunk = this.#end.reading.try(() => this.#read(maxBytes))
+    const chunk = this.#end.reading.try({ take: () => this.#memory.chunk(this.#reading, maxBytes) })
     return chunk === again ? undefined : chunk
   }
 
@@ -210,14 +216,14 @@ export class Fifo {
     this.#check('read')
     checkRoom(bytes)
     checkWaitKeys(options)
-    return this.#end.reading.run(() => this.#readInto(bytes), options, this.#end.keepsAlive)
+    return this.#end.reading.run({ take: () => this.#readInto(bytes) }, options, this.#end.keepsAlive)
   }
 
   /** Reads what is there now as {@link readInto}; `undefined` when that is nothing, or others wait to read. */
   tryReadInto(bytes: Uint8Array): number | undefined {
     this.#check('read')
     checkRoom(bytes)
-    const length = this.#end.reading.try(() => this.#readInto(bytes))
+    const length = this.#end.reading.try({ take: () => this.#readInto(bytes) })
     return length === again ? undefined : length
   }
 
@@ -236,7 +242,7 @@ export class Fifo {
     this.#check('write')
     checkBytes('bytes', bytes)
     checkWaitKeys(options)
-    const attempt = writeAll(bytes, (offset) => this.#write(bytes, offset))
+    const attempt = writeAll(bytes, this.#writing)
     return this.#end.writing.run(attempt, options, this.#end.keepsAlive)
   }
 
@@ -245,7 +251,7 @@ export class Fifo {
     this.#check('write')
     checkBytes('bytes', bytes)
     if (bytes.length === 0) return 0
-    const written = this.#end.writing.try(() => this.#write(bytes, 0))
+    const written = this.#end.writing.try({ take: () => this.#write(bytes, 0) })
     return written === again ? 0 : written
   }
 
@@ -258,7 +264,11 @@ export class Fifo {
   async waitForReader(options?: WaitOptions): Promise<void> {
     this.#meet('write', 'waiting for a reader')
     checkWaitKeys(options)
-    return this.#end.meeting.run(() => (this.#hasReader() ? undefined : again), options, this.#end.keepsAlive)
+    return this.#end.meeting.run(
+      { take: () => (this.#hasReader() ? undefined : again) },
+      options,
+      this.#end.keepsAlive,
+    )
   }
 
   /**
@@ -269,7 +279,11 @@ export class Fifo {
   async waitForWriter(options?: WaitOptions): Promise<void> {
     this.#meet('read', 'waiting for a writer')
     checkWaitKeys(options)
-    return this.#end.meeting.run(() => (this.#hasWriter() ? undefined : again), options, this.#end.keepsAlive)
+    return this.#end.meeting.run(
+      { take: () => (this.#hasWriter() ? undefined : again) },
+      options,
+      this.#end.keepsAlive,
+    )
   }
 
   /** Whether somebody has the FIFO open for reading now. For `access: 'write'`. */
@@ -316,13 +330,13 @@ export class Fifo {
    */
   readable(options?: ReadableOptions): Readable {
     this.#check('read')
-    return readableOf(this, options)
+    return readableOf({ end: this.#end, readInto: this.#reading, close: () => this.close() }, options)
   }
 
   /** A stream of what is written. It owns this handle: ending it, and destroying it, closes it, unless `autoClose` is false. */
   writable(options?: WritableOptions): Writable {
     this.#check('write')
-    return writableOf(this, options)
+    return writableOf({ end: this.#end, write: this.#writing, close: () => this.close() }, options)
   }
 
   /** Who owns it, and who may use it: fstat(2). */
@@ -332,7 +346,7 @@ export class Fifo {
     try {
       native.fifoStatus((this.#place ?? this.#end).handle, out)
     } catch (error) {
-      throw pipeError(error, 'read the state of', this.#end.resource)
+      throw pipeError(error, 'read the state of', this.#end.address)
     }
     const [uid, gid, mode, linked] = out as unknown as [number, number, number, number]
     return { path: this.path, uid, gid, mode, unlinked: linked === 0 }
@@ -360,7 +374,7 @@ export class Fifo {
     try {
       native.fifoUnlink((this.#place ?? this.#end).handle, this.path)
     } catch (error) {
-      throw pipeError(error, 'remove', this.#end.resource)
+      throw pipeError(error, 'remove', this.#end.address)
     }
   }
 
@@ -378,14 +392,14 @@ export class Fifo {
     this.#end.checkOpen()
     if (this.access === what || this.access === 'readwrite') return
     const instead = `it was opened with access: '${this.access}'`
-    throw unsupported(this.#end.resource, what === 'read' ? 'reading' : 'writing', instead)
+    throw unsupported(this.#end.address, what === 'read' ? 'reading' : 'writing', instead)
   }
 
   #meet(access: FifoAccess, what: string): void {
     this.#end.checkOpen()
     if (this.access === access) return
     throw unsupported(
-      this.#end.resource,
+      this.#end.address,
       what,
       `it was opened with access: '${this.access}'; open it with access: '${access}'`,
     )
@@ -395,15 +409,7 @@ export class Fifo {
   #connect(action: string): void {
     this.#end.checkOpen()
     if (this.access !== 'write' || this.#hasReader()) return
-    throw failure(errnoOf.ENXIO, 'open', action, this.#end.resource)
-  }
-
-  #read(maxBytes: number): Buffer | null | typeof again {
-    const memory = this.#memory.take(maxBytes)
-    const length = this.#readInto(memory, maxBytes)
-    if (length !== again && length > 0) return this.#memory.give(memory, length)
-    this.#memory.back(memory)
-    return length === again ? again : null
+    throw failure(errnoOf.ENXIO, 'open', action, this.#end.address)
   }
 
   #readInto(bytes: Uint8Array, size = bytes.length): number | typeof again {
@@ -439,7 +445,7 @@ export class Fifo {
     if (written === -errnoOf.EAGAIN) return again
     // The next call waits for the next reader.
     if (written === -errnoOf.EPIPE && this.access === 'write') this.#end.replace(-1)
-    throw failure(written, 'write', 'write to', this.#end.resource)
+    throw failure(written, 'write', 'write to', this.#end.address)
   }
 
   /** Opens the FIFO for writing; false while nobody has it open for reading. */
@@ -450,7 +456,7 @@ export class Fifo {
       return true
     } catch (error) {
       if ((error as SystemFailure).errno === -errnoOf.ENXIO) return false
-      throw pipeError(error, 'open', this.#end.resource)
+      throw pipeError(error, 'open', this.#end.address)
     }
   }
 
@@ -461,7 +467,7 @@ export class Fifo {
 
   #hasWriter(): boolean {
     const result = native.fifoHasWriter(this.#end.handle)
-    if (result < 0) throw failure(result, 'tee', 'wait for a writer of', this.#end.resource)
+    if (result < 0) throw failure(result, 'tee', 'wait for a writer of', this.#end.address)
     return result === 1
   }
 }

@@ -14,7 +14,7 @@ import {
   outOfRange,
   type WaitOptions,
 } from '../options.js'
-import { again } from './byte-line.js'
+import { again } from '../wait/attempt-line.js'
 import { End, ReadBuffer, writeAll } from './end.js'
 import { failure, pipeError } from './failure.js'
 import { type ReadableOptions, readableOf, type WritableOptions, writableOf } from './streams.js'
@@ -139,6 +139,7 @@ export abstract class PipeEnd {
 /** The end of a pipe from which is read. */
 export class PipeReader extends PipeEnd implements AsyncIterable<Buffer> {
   readonly #memory = new ReadBuffer()
+  readonly #readInto = (bytes: Uint8Array, size: number) => this.end.readInto(bytes, size)
 
   /**
    * Reads what is there, and waits for the first byte. Calls are served in the order in which they were made.
@@ -155,14 +156,18 @@ export class PipeReader extends PipeEnd implements AsyncIterable<Buffer> {
     this.end.checkOpen()
     checkRead(maxBytes)
     checkWaitKeys(options)
-    return this.end.reading.run(() => this.#attempt(maxBytes), options, this.end.keepsAlive)
+    return this.end.reading.run(
+      { take: () => this.#memory.chunk(this.#readInto, maxBytes) },
+      options,
+      this.end.keepsAlive,
+    )
   }
 
   /** Reads what is there now; `undefined` when that is nothing, or others wait to read; `null` at the end. */
   tryRead(maxBytes: number = defaultRead): Buffer | null | undefined {
     this.end.checkOpen()
     checkRead(maxBytes)
-    const chunk = this.end.reading.try(() => this.#attempt(maxBytes))
+    const chunk = this.end.reading.try({ take: () => this.#memory.chunk(this.#readInto, maxBytes) })
     return chunk === again ? undefined : chunk
   }
 
@@ -178,39 +183,42 @@ export class PipeReader extends PipeEnd implements AsyncIterable<Buffer> {
     this.end.checkOpen()
     checkRoom(bytes)
     checkWaitKeys(options)
-    return this.end.reading.run(() => this.end.readInto(bytes, bytes.length), options, this.end.keepsAlive)
+    return this.end.reading.run(
+      { take: () => this.end.readInto(bytes, bytes.length) },
+      options,
+      this.end.keepsAlive,
+    )
   }
 
   /** Reads what is there now as {@link readInto}; `undefined` when that is nothing, or others wait to read. */
   tryReadInto(bytes: Uint8Array): number | undefined {
     this.end.checkOpen()
     checkRoom(bytes)
-    const length = this.end.reading.try(() => this.end.readInto(bytes, bytes.length))
+    const length = this.end.reading.try({ take: () => this.end.readInto(bytes, bytes.length) })
     return length === again ? undefined : length
   }
 
   /** A stream of what is read. It owns this end: its end, and destroying it, closes it, unless `autoClose` is false. */
   readable(options?: ReadableOptions): Readable {
     this.end.checkOpen()
-    return readableOf(this, options)
+    return readableOf({ end: this.end, readInto: this.#readInto, close: () => this.close() }, options)
   }
 
   /** Reads until all writers have closed their end. Breaking out of the loop closes nothing. */
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
     for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
   }
-
-  #attempt(maxBytes: number): Buffer | null | typeof again {
-    const memory = this.#memory.take(maxBytes)
-    const length = this.end.readInto(memory, maxBytes)
-    if (length !== again && length > 0) return this.#memory.give(memory, length)
-    this.#memory.back(memory)
-    return length === again ? again : null
-  }
 }
 
 /** The end of a pipe into which is written. */
 export class PipeWriter extends PipeEnd {
+  readonly #write = (bytes: Uint8Array, offset: number): number | typeof again => {
+    const written = this.end.writeFrom(bytes, offset)
+    if (written >= 0) return written
+    if (written === -errnoOf.EAGAIN) return again
+    throw failure(written, 'write', 'write to', this.end.address)
+  }
+
   /**
    * Writes all of it, and waits while the pipe is full. Up to 4096 bytes (PIPE_BUF) go whole or not at all, and never
    * mix with those of other writers. Calls are served in the order in which they were made. The bytes must not change
@@ -225,7 +233,7 @@ export class PipeWriter extends PipeEnd {
     this.end.checkOpen()
     checkBytes('bytes', bytes)
     checkWaitKeys(options)
-    const attempt = writeAll(bytes, (offset) => this.#write(bytes, offset))
+    const attempt = writeAll(bytes, this.#write)
     return this.end.writing.run(attempt, options, this.end.keepsAlive)
   }
 
@@ -234,21 +242,14 @@ export class PipeWriter extends PipeEnd {
     this.end.checkOpen()
     checkBytes('bytes', bytes)
     if (bytes.length === 0) return 0
-    const written = this.end.writing.try(() => this.#write(bytes, 0))
+    const written = this.end.writing.try({ take: () => this.#write(bytes, 0) })
     return written === again ? 0 : written
   }
 
   /** A stream of what is written. It owns this end: ending it, and destroying it, closes it, unless `autoClose` is false. */
   writable(options?: WritableOptions): Writable {
     this.end.checkOpen()
-    return writableOf(this, options)
-  }
-
-  #write(bytes: Uint8Array, offset: number): number | typeof again {
-    const written = this.end.writeFrom(bytes, offset)
-    if (written >= 0) return written
-    if (written === -errnoOf.EAGAIN) return again
-    throw failure(written, 'write', 'write to', this.end.resource)
+    return writableOf({ end: this.end, write: this.#write, close: () => this.close() }, options)
   }
 }
 

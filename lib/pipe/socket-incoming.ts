@@ -4,8 +4,8 @@
  */
 import { native } from '../binding.js'
 import { copyError, EOFError, errnoOf, IpcError } from '../errors.js'
+import { again } from '../wait/attempt-line.js'
 import { inbox } from '../wait/inbox.js'
-import { nothing } from '../wait/receive-line.js'
 import type { Socket } from './socket.js'
 import { incomingMemory } from './spare-memory.js'
 
@@ -50,19 +50,19 @@ export class Incoming {
   }
 
   /** The next message, if all of it is there. `keep`: whether it will be handed out as it lies in memory. */
-  message(keep: boolean): Arrived | typeof nothing {
+  message(keep: boolean): Arrived | typeof again {
     this.#refuseAfterEnd()
     return this.#partial === undefined ? this.#begin(keep) : this.#goOn(this.#partial)
   }
 
   /** True when receiving would find something, or fail. */
-  readonly ready = (): true | typeof nothing => {
+  readonly ready = (): true | typeof again => {
     if (this.#end !== undefined || this.#partial !== undefined || this.#headerBytes > 0) return true
-    return native.socketWait(this.#socket.handle, 0, 0) === 1 ? true : nothing
+    return native.socketWait(this.#socket.handle, 0, 0) === 1 ? true : again
   }
 
   /** Descriptors, at most `max`, if they come next. */
-  descriptors(max: number): ArrivedDescriptors | typeof nothing {
+  descriptors(max: number): ArrivedDescriptors | typeof again {
     this.#refuseAfterEnd()
     if (this.#partial !== undefined || this.#headerBytes > 0) throw this.#noDescriptors()
     const numbers = new Int32Array(max)
@@ -79,7 +79,7 @@ export class Incoming {
     }
     switch (-count) {
       case errnoOf.EAGAIN:
-        return nothing
+        return again
       case errnoOf.EBADMSG:
         throw this.#noDescriptors()
       case errnoOf.EMFILE: {
@@ -102,13 +102,13 @@ export class Incoming {
     this.#partial = undefined
   }
 
-  #begin(keep: boolean): Arrived | typeof nothing {
+  #begin(keep: boolean): Arrived | typeof again {
     const { bytes } = inbox()
     const count = native.socketBegin(this.#socket.handle, bytes, facts)
     const [length, headerBytes] = facts as unknown as [number, number]
     if (headerBytes !== this.#headerBytes) this.progress++
     this.#headerBytes = headerBytes
-    if (count === -errnoOf.EAGAIN) return nothing
+    if (count === -errnoOf.EAGAIN) return again
     if (count < 0) {
       throw this.#fail(count, `after ${headerBytes} bytes of a message's length`, headerBytes === 0)
     }
@@ -125,11 +125,11 @@ export class Incoming {
     return this.#goOn(partial)
   }
 
-  #goOn(partial: Uint8Array): Arrived | typeof nothing {
+  #goOn(partial: Uint8Array): Arrived | typeof again {
     const length = this.#length
     while (this.#have < length) {
       const count = native.socketMore(this.#socket.handle, partial, this.#have, length)
-      if (count === -errnoOf.EAGAIN) return nothing
+      if (count === -errnoOf.EAGAIN) return again
       if (count < 0) {
         this.#partial = undefined
         throw this.#fail(count, `after ${this.#have} of the ${length} bytes of a message`, false)

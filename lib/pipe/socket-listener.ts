@@ -9,14 +9,14 @@ import {
   checkObject,
   type WaitOptions,
 } from '../options.js'
-import { expect, forget, hold, letGo, newToken } from '../wait/engine.js'
+import { type Attempt, AttemptLine, again } from '../wait/attempt-line.js'
+import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
-import { nothing } from '../wait/receive-line.js'
+import { KeepAlive } from '../wait/keep-alive.js'
 import { addressOf, checkSocketName } from './connect.js'
 import { type Connection, connectionOf } from './connection.js'
 import { type ConnectionOptions, checkConnectionOptions } from './connection-options.js'
 import { Socket } from './socket.js'
-import { type Attempt, TryLine } from './try-line.js'
 
 /** Options of {@link Listener.listen}; those of connections hold for the ones that are accepted. */
 export interface ListenOptions<T, I = T> extends ConnectionOptions<T, I> {
@@ -54,11 +54,10 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
   readonly address: string
   readonly #handle: number
   readonly #token = newToken()
-  readonly #line: TryLine
+  readonly #line: AttemptLine
   readonly #accept: Attempt<number, Connection<T, I>>
   #closed = false
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#line.waiting)
 
   private constructor(handle: number, address: string, options: ConnectionOptions<T, I>) {
     this.address = address
@@ -66,18 +65,16 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
     const token = this.#token
     const source = {
       address,
-      progress: 0,
       ask: () => this.#ask(),
       forget: () => forget(token),
-      block: () => {},
+      waitingChanged: () => this.#alive.update(),
     }
-    this.#line = new TryLine(source, 'accept a connection of', () => this.#hold())
+    this.#line = new AttemptLine(source, 'accept a connection of')
     this.#accept = {
       take: () => {
         const accepted = native.listenerAccept(handle)
-        if (accepted === -errnoOf.EAGAIN) return nothing
+        if (accepted === -errnoOf.EAGAIN) return again
         if (accepted < 0) throw this.#error(accepted, 'accept4')
-        source.progress++
         return accepted
       },
       finish: (accepted) => connectionOf<T, I>(new Socket(accepted, `${address} (accepted)`), options),
@@ -122,21 +119,21 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
   async accept(options?: WaitOptions): Promise<Connection<T, I>> {
     this.#checkOpen()
     if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
-    return this.#line.wait(this.#accept, options, this.#keepsAlive)
+    return this.#line.run(this.#accept, options, this.#alive.wanted)
   }
 
   /** Accepts a connection if somebody has connected. */
   tryAccept(): Connection<T, I> | undefined {
     this.#checkOpen()
     const accepted = this.#line.try(this.#accept)
-    return accepted === nothing ? undefined : (accepted as Connection<T, I>)
+    return accepted === again ? undefined : (accepted as Connection<T, I>)
   }
 
   /** Accepts connections until this listener is closed. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Connection<T, I>, void, undefined> {
     while (!this.#closed) {
       try {
-        yield await this.#line.wait(this.#accept, undefined, this.#keepsAlive)
+        yield await this.#line.run(this.#accept, undefined, this.#alive.wanted)
       } catch (error) {
         if (this.#closed) return
         throw error
@@ -146,17 +143,15 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
 
   /** Waits of this listener keep the process alive; that is so unless {@link unref} was called. */
   ref(): this {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     this.#line.ref()
-    this.#hold()
     return this
   }
 
   /** Lets the process end although this listener waits. */
   unref(): this {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     this.#line.unref()
-    this.#hold()
     return this
   }
 
@@ -188,7 +183,7 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
   #ask(): void {
     expect(this.#token, () => {
       forget(this.#token)
-      this.#line.onArrival()
+      this.#line.onReady()
     })
     const result = native.listenerArm(this.#handle, this.#token)
     if (result < 0) throw this.#error(result, 'epoll_ctl')
@@ -200,14 +195,6 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
         ? 'this process has too many descriptors open; close some, or raise the limit with: ulimit -n'
         : undefined
     return systemError({ errno, syscall, action: 'accept a connection of', resource: this.address, advice })
-  }
-
-  #hold(): void {
-    const wanted = this.#keepsAlive && this.#line.waiting
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
   }
 }
 

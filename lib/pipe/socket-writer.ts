@@ -6,9 +6,9 @@
 import { native } from '../binding.js'
 import { ClosedError, copyError, errnoOf, type IpcError, TimeoutError } from '../errors.js'
 import type { WaitOptions } from '../options.js'
-import { AdaptivePoll, giveWay } from '../wait/adaptive-poll.js'
 import { doneAtOnce } from '../wait/fairness.js'
 import { checkWait, Pending } from '../wait/pending.js'
+import { Watch } from '../wait/watch.js'
 import type { Socket } from './socket.js'
 import { outgoingMemory } from './spare-memory.js'
 
@@ -41,16 +41,20 @@ export class SocketWriter {
   readonly #socket: Socket
   readonly #waitingChanged: () => void
   readonly #line = new Set<Entry>()
-  readonly #poll = new AdaptivePoll()
-  #asked = false
-  #polling = false
-  #tidying = false
+  readonly #watch: Watch
   /** Why nothing can be sent any more: a message was begun and cannot be finished. */
   #broken: IpcError | undefined
 
   constructor(socket: Socket, waitingChanged: () => void) {
     this.#socket = socket
     this.#waitingChanged = waitingChanged
+    this.#watch = new Watch({
+      isWaiting: () => this.waiting,
+      serve: () => this.#pump(),
+      ask: () => socket.ask(1),
+      forget: () => socket.forget(1),
+      onFailure: (error) => this.#cannotAsk(error),
+    })
   }
 
   get waiting(): boolean {
@@ -82,7 +86,7 @@ export class SocketWriter {
       options,
       keepsAlive,
       (_, reason) => this.#onEnd(entry, reason),
-      this.#poll.pays,
+      this.#watch.poll.pays,
     )
     const entry = this.#enter(message, sent, pending)
     return pending.promise
@@ -101,15 +105,12 @@ export class SocketWriter {
     } finally {
       // What was begun goes on without us. After a failure in the middle there is nothing to go on with.
       if (sent > 0 && sent < total && this.#broken === undefined) this.#enter(message, sent)
-      this.#wait()
+      this.#watch.begin()
     }
   }
 
   onRoom(): void {
-    this.#asked = false
-    this.#poll.woken()
-    this.#pump()
-    this.#wait()
+    this.#watch.onAnswer()
   }
 
   ref(): void {
@@ -128,7 +129,7 @@ export class SocketWriter {
       pending?.reject(sent === 0 ? reason() : this.#closedAmid(sent, total))
     }
     this.#waitingChanged()
-    this.#tidy()
+    this.#watch.tidy()
   }
 
   /** Whether a newcomer may be tried: those in line go first. */
@@ -145,7 +146,7 @@ export class SocketWriter {
     this.#line.add(entry)
     if (this.#line.size === 1) {
       this.#waitingChanged()
-      this.#wait()
+      this.#watch.begin()
     }
     return entry
   }
@@ -173,9 +174,11 @@ export class SocketWriter {
     return descriptors === undefined ? result : length
   }
 
-  /** Sends for the oldest, then the next, until there is no room. */
-  #pump(): void {
-    for (let head = this.#head(); head !== undefined; head = this.#head()) {
+  /** Sends for the oldest, then the next, until there is no room: true when anything went out. */
+  #pump(): boolean {
+    const first = this.#head()
+    const before = first?.sent
+    for (let head = first; head !== undefined; head = this.#head()) {
       try {
         head.sent += this.#write(head.message, head.sent)
       } catch (error) {
@@ -183,54 +186,19 @@ export class SocketWriter {
         head.pending?.reject(error)
         continue
       }
-      if (head.sent < head.total) return
+      if (head.sent < head.total) break
       this.#leave(head)
       head.pending?.resolve(undefined)
     }
+    return this.#head() !== first || first?.sent !== before
   }
 
-  /** Begins a wait for room: awake for a moment where that has paid, then asleep. */
-  #wait(): void {
-    if (this.#line.size === 0 || this.#polling || this.#asked) return
-    if (this.#poll.begin()) {
-      this.#polling = true
-      setImmediate(this.#look)
-    } else {
-      this.#ask()
-    }
-  }
-
-  readonly #look = (): void => {
-    const before = this.#head()
-    const sentBefore = before?.sent
-    giveWay()
-    this.#pump()
-    const head = this.#head()
-    const found = head !== before || head?.sent !== sentBefore
-    if (head !== undefined && !found && this.#poll.goesOn()) {
-      setImmediate(this.#look)
-      return
-    }
-    this.#polling = false
-    if (found) this.#poll.hit()
-    else this.#poll.miss()
-    if (!found && head !== undefined) this.#ask()
-    else this.#wait()
-  }
-
-  #ask(): void {
-    if (this.#asked) return
-    this.#asked = true
-    try {
-      this.#socket.ask(1)
-    } catch (error) {
-      this.#asked = false
-      for (const entry of [...this.#line]) {
-        // What was begun is tried again with the next call; it must not be dropped.
-        if (entry.sent === 0) this.#leave(entry)
-        entry.pending?.reject(copyError(error))
-        entry.pending = undefined
-      }
+  #cannotAsk(error: unknown): void {
+    for (const entry of [...this.#line]) {
+      // What was begun is tried again with the next call; it must not be dropped.
+      if (entry.sent === 0) this.#leave(entry)
+      entry.pending?.reject(copyError(error))
+      entry.pending = undefined
     }
   }
 
@@ -254,17 +222,7 @@ export class SocketWriter {
     outgoingMemory.giveBack(entry.message.bytes)
     if (this.#line.size > 0) return
     this.#waitingChanged()
-    if (this.#tidying) return
-    this.#tidying = true
-    setImmediate(() => this.#tidy())
-  }
-
-  /** Takes the question back when nobody waits any more. */
-  #tidy(): void {
-    this.#tidying = false
-    if (this.#line.size > 0 || !this.#asked) return
-    this.#asked = false
-    this.#socket.forget(1)
+    this.#watch.emptied()
   }
 
   #lateAmid(reason: TimeoutError, sent: number, total: number): TimeoutError {

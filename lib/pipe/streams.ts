@@ -1,9 +1,10 @@
 /** Ends of pipes as Node streams, with the back-pressure of the pipe: when it is full, writers wait. */
 import { Readable, Writable } from 'node:stream'
-import { ClosedError } from '../errors.js'
-import type { WaitOptions } from '../options.js'
+import { ClosedError, closedError } from '../errors.js'
 import { checkBoolean, checkInteger, checkKeys, checkObject, wrongType } from '../options.js'
+import { type Attempt, again } from '../wait/attempt-line.js'
 import { mayGoOn } from '../wait/fairness.js'
+import { chunksOf, type End, writeAll } from './end.js'
 
 /** Options of a stream of what is read. */
 export interface ReadableOptions {
@@ -31,45 +32,40 @@ export interface WritableOptions {
   autoClose?: boolean
 }
 
-interface Source {
-  read(maxBytes: number, options?: WaitOptions): Promise<Buffer | null>
-  tryRead(maxBytes: number): Buffer | null | undefined
-  readInto(bytes: Uint8Array, options?: WaitOptions): Promise<number>
-  tryReadInto(bytes: Uint8Array): number | undefined
+/** What is read from. */
+export interface StreamSource {
+  readonly end: End
+  /** Reads up to `size` bytes into memory; 0 at the end. */
+  readInto(bytes: Uint8Array, size: number): number | typeof again
   close(): Promise<void>
 }
 
-/** Reads one chunk after the other. */
-type Chunks = Pick<Source, 'read' | 'tryRead'>
+/** What is written to. */
+export interface StreamSink {
+  readonly end: End
+  /** Writes from `offset` on: how many bytes had room. */
+  write(bytes: Uint8Array, offset: number): number | typeof again
+  close(): Promise<void>
+}
+
+type Chunk = Buffer | null
 
 const reusedPieces = 8
 
-/** The same source, whose chunks lie in the same memory in turn. */
-function reusing(source: Source, size: number): Chunks {
+/** Reads chunks that lie in the same memory in turn. */
+function intoPieces(source: StreamSource, size: number): Attempt<Chunk> {
   const pieces = Array.from({ length: reusedPieces }, () => Buffer.allocUnsafeSlow(size))
   let next = 0
-  const chunkOf = (piece: Buffer, length: number) => {
-    if (length === 0) return null
-    next = (next + 1) % reusedPieces
-    return piece.subarray(0, length)
-  }
   return {
-    async read(_maxBytes, options) {
+    take() {
       const piece = pieces[next] as Buffer
-      return chunkOf(piece, await source.readInto(piece, options))
-    },
-    tryRead() {
-      const piece = pieces[next] as Buffer
-      const length = source.tryReadInto(piece)
-      return length === undefined ? undefined : chunkOf(piece, length)
+      const length = source.readInto(piece, size)
+      if (length === again) return again
+      if (length === 0) return null
+      next = (next + 1) % reusedPieces
+      return piece.subarray(0, length)
     },
   }
-}
-
-interface Sink {
-  write(bytes: Uint8Array, options?: WaitOptions): Promise<number>
-  tryWrite(bytes: Uint8Array): number
-  close(): Promise<void>
 }
 
 const defaultBytes = 65_536
@@ -80,14 +76,17 @@ function check(options: { highWaterMark?: number }, known: readonly string[]): n
   return checkInteger('highWaterMark', highWaterMark, 1, 2 ** 30)
 }
 
-export function readableOf(source: Source, options: ReadableOptions = {}): Readable {
+export function readableOf(source: StreamSource, options: ReadableOptions = {}): Readable {
   const highWaterMark = check(options, ['highWaterMark', 'eof', 'reuseMemory', 'autoClose'])
   const { eof = 'end', reuseMemory = false, autoClose = true } = options
   if (eof !== 'end' && eof !== 'stay') throw wrongType('eof', "'end' or 'stay'", eof)
   checkBoolean('autoClose', autoClose)
-  const chunks = checkBoolean('reuseMemory', reuseMemory) ? reusing(source, highWaterMark) : source
-  const ending = new AbortController()
-  const give = (stream: Readable, chunk: Buffer | null): void => {
+  const { end } = source
+  const attempt = checkBoolean('reuseMemory', reuseMemory)
+    ? intoPieces(source, highWaterMark)
+    : chunksOf(source.readInto, highWaterMark)
+  let waiting: Promise<Chunk> | undefined
+  const give = (stream: Readable, chunk: Chunk): void => {
     if (chunk !== null || eof === 'end') {
       stream.push(chunk)
       return
@@ -96,27 +95,28 @@ export function readableOf(source: Source, options: ReadableOptions = {}): Reada
     if (!stream.destroyed) read(stream)
   }
   const read = (stream: Readable): void => {
-    let chunk: Buffer | null | undefined
+    let chunk: Chunk | typeof again
     try {
-      chunk = chunks.tryRead(highWaterMark)
+      end.checkOpen()
+      chunk = end.reading.soon(attempt)
     } catch (error) {
-      end(stream, error)
+      fail(stream, error)
       return
     }
-    if (chunk === undefined) {
-      chunks.read(highWaterMark, { signal: ending.signal }).then(
+    if (chunk === again) {
+      waiting = end.reading.wait(attempt, undefined, end.keepsAlive)
+      waiting.then(
         (later) => give(stream, later),
-        (error) => end(stream, error),
+        (error) => fail(stream, error),
       )
     } else if (mayGoOn()) {
       give(stream, chunk)
     } else {
       // While the other end keeps up, a loop of these would keep the event loop from ever turning.
-      const now = chunk
-      setImmediate(() => give(stream, now))
+      setImmediate(give, stream, chunk)
     }
   }
-  const end = (stream: Readable, error: unknown): void => {
+  const fail = (stream: Readable, error: unknown): void => {
     if (error instanceof ClosedError) stream.push(null)
     else stream.destroy(error as Error)
   }
@@ -127,39 +127,42 @@ export function readableOf(source: Source, options: ReadableOptions = {}): Reada
       read(this)
     },
     destroy(error, callback) {
-      ending.abort(error ?? undefined)
+      if (waiting !== undefined) end.reading.withdraw(waiting, error ?? closedError(end.address))
       finish(source, autoClose, error, callback)
     },
   })
 }
 
-export function writableOf(sink: Sink, options: WritableOptions = {}): Writable {
+export function writableOf(sink: StreamSink, options: WritableOptions = {}): Writable {
   const highWaterMark = check(options, ['highWaterMark', 'autoClose'])
   const { autoClose = true } = options
   checkBoolean('autoClose', autoClose)
-  const ending = new AbortController()
-  const write = async (bytes: Uint8Array, from: number): Promise<void> => {
-    // A write that was begun and is then cut short by the end of the stream has no more to say.
-    for (let done = from; done < bytes.length; ) {
-      done += await sink.write(bytes.subarray(done), { signal: ending.signal })
-    }
-  }
+  const { end } = sink
+  let waiting: Promise<number> | undefined
   return new Writable({
     highWaterMark,
     write(chunk: Buffer, _encoding, callback) {
-      let done: number
+      let written: number | typeof again
+      const attempt = writeAll(chunk, sink.write)
       try {
-        done = sink.tryWrite(chunk)
+        end.checkOpen()
+        written = end.writing.soon(attempt)
       } catch (error) {
         callback(error as Error)
         return
       }
-      if (done < chunk.length) write(chunk, done).then(() => callback(), callback)
-      else if (mayGoOn()) callback()
-      else setImmediate(callback)
+      if (written === again) {
+        waiting = end.writing.wait(attempt, undefined, end.keepsAlive)
+        // Cut short, because the handle was closed or the stream destroyed.
+        waiting.then((done) => callback(done < chunk.length ? closedError(end.address) : null), callback)
+      } else if (mayGoOn()) {
+        callback()
+      } else {
+        setImmediate(callback)
+      }
     },
     destroy(error, callback) {
-      ending.abort(error ?? undefined)
+      if (waiting !== undefined) end.writing.withdraw(waiting, error ?? closedError(end.address))
       finish(sink, autoClose, error, callback)
     },
   })

@@ -4,7 +4,8 @@
 import { native } from '../binding.js'
 import { closedError, errnoOf, type SystemFailure, systemError } from '../errors.js'
 import type { WaitOptions } from '../options.js'
-import { expect, forget, hold, letGo, newToken } from '../wait/engine.js'
+import { expect, forget, newToken } from '../wait/engine.js'
+import { KeepAlive } from '../wait/keep-alive.js'
 import { checkWait, Pending } from '../wait/pending.js'
 import type { PosixTransport } from './transport.js'
 
@@ -14,8 +15,7 @@ export class Notification {
   readonly #transport: PosixTransport
   #pending: Pending<void> | undefined
   #token = 0
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#pending !== undefined)
 
   constructor(transport: PosixTransport) {
     this.#transport = transport
@@ -25,7 +25,7 @@ export class Notification {
     checkWait(options)
     const token = this.#ask()
     const { address } = this.#transport
-    const pending = new Pending<void>(address, 'be notified of', options, this.#keepsAlive, (_, reason) => {
+    const pending = new Pending<void>(address, 'be notified of', options, this.#alive.wanted, (_, reason) => {
       this.#end(1)
       pending.reject(reason)
     })
@@ -34,15 +34,13 @@ export class Notification {
   }
 
   ref(): void {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     this.#pending?.ref()
-    this.#hold()
   }
 
   unref(): void {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     this.#pending?.unref()
-    this.#hold()
   }
 
   close(): void {
@@ -77,7 +75,7 @@ export class Notification {
   #await(pending: Pending<void>, token: number): void {
     this.#token = token
     this.#pending = pending
-    this.#hold()
+    this.#alive.update()
     expect(token, () => {
       if (this.#end(0)) this.#askAgain(pending)
       else pending.resolve(undefined)
@@ -103,15 +101,7 @@ export class Notification {
     const takenBack = native.mqEndNotify(this.#transport.handle, this.#token, cancel)
     forget(this.#token)
     this.#pending = undefined
-    this.#hold()
+    this.#alive.update()
     return takenBack === true
-  }
-
-  #hold(): void {
-    const wanted = this.#keepsAlive && this.#pending !== undefined
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
   }
 }

@@ -1,14 +1,13 @@
 /** Those who wait until every message of a queue has been settled. */
 import type { WaitOptions } from '../options.js'
-import { hold, letGo } from '../wait/engine.js'
+import { KeepAlive } from '../wait/keep-alive.js'
 import { checkWait, Pending } from '../wait/pending.js'
 import type { ShmTransport } from './transport.js'
 
 export class JoinLine {
   readonly #transport: ShmTransport
   readonly #line = new Set<Pending<void>>()
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#line.size > 0)
 
   constructor(transport: ShmTransport) {
     this.#transport = transport
@@ -21,25 +20,23 @@ export class JoinLine {
       this.#transport.address,
       'join',
       options,
-      this.#keepsAlive,
+      this.#alive.wanted,
       (ending, reason) => this.#end(ending, reason),
     )
     this.#line.add(pending)
-    this.#hold()
+    this.#alive.update()
     if (this.#line.size === 1) this.#ask()
     return pending.promise
   }
 
   ref(): void {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     for (const pending of this.#line) pending.ref()
-    this.#hold()
   }
 
   unref(): void {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     for (const pending of this.#line) pending.unref()
-    this.#hold()
   }
 
   close(reason: () => Error): void {
@@ -59,7 +56,7 @@ export class JoinLine {
       if (this.#transport.isJoined()) {
         for (const pending of this.#line) pending.resolve()
         this.#line.clear()
-        this.#hold()
+        this.#alive.update()
       } else if (this.#line.size > 0) {
         this.#ask()
       }
@@ -72,14 +69,6 @@ export class JoinLine {
     if (!this.#line.delete(pending)) return
     pending.reject(reason)
     if (this.#line.size === 0) this.#transport.forgetToJoin()
-    this.#hold()
-  }
-
-  #hold(): void {
-    const wanted = this.#keepsAlive && this.#line.size > 0
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
+    this.#alive.update()
   }
 }

@@ -10,7 +10,8 @@ import type { SyncWaitOptions, WaitOptions } from '../options.js'
 import type { Outgoing, OutgoingBatch, Selector, Transport } from '../queue/transport.js'
 import { insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { checkSyncWait, countdown } from './countdown.js'
-import { heeding, heedSignals, hold, letGo } from './engine.js'
+import { heeding, heedSignals } from './engine.js'
+import { KeepAlive } from './keep-alive.js'
 import { nothing, ReceiveLine, type Take } from './receive-line.js'
 import { SendLine } from './send-line.js'
 
@@ -20,12 +21,11 @@ export class Channel {
   readonly #receives: ReceiveLine
   #closed = false
   #closing: Promise<void> | undefined
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#sends.waiting || this.#receives.waiting)
 
   constructor(transport: Transport) {
     this.transport = transport
-    const waitingChanged = () => this.#hold()
+    const waitingChanged = () => this.#alive.update()
     this.#sends = new SendLine(transport, waitingChanged)
     this.#receives = new ReceiveLine(transport, waitingChanged)
     transport.listen({
@@ -62,7 +62,7 @@ export class Channel {
 
   send(message: Outgoing, options?: WaitOptions): Promise<void> {
     this.checkOpen()
-    return this.#sends.send(message, options, this.#keepsAlive)
+    return this.#sends.send(message, options, this.#alive.wanted)
   }
 
   /**
@@ -71,7 +71,7 @@ export class Channel {
    */
   sendMany(batch: OutgoingBatch, options?: WaitOptions, before = 0): Promise<number> {
     this.checkOpen()
-    return this.#sends.sendMany(batch, options, this.#keepsAlive, before)
+    return this.#sends.sendMany(batch, options, this.#alive.wanted, before)
   }
 
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {
@@ -97,12 +97,12 @@ export class Channel {
 
   /** Stands in line, for a caller who has tried. */
   wait<R>(selector: Selector, take: Take<R>, max: number, options?: WaitOptions): Promise<R> {
-    return this.#receives.wait(selector, take, max, options, this.#keepsAlive)
+    return this.#receives.wait(selector, take, max, options, this.#alive.wanted)
   }
 
   receive<R>(selector: Selector, take: Take<R>, max: number, options?: WaitOptions): Promise<R> {
     this.checkOpen()
-    return this.#receives.receive(selector, take, max, options, this.#keepsAlive)
+    return this.#receives.receive(selector, take, max, options, this.#alive.wanted)
   }
 
   /** Ends a wait that {@link receive} began; when it has ended already, nothing happens. */
@@ -127,17 +127,15 @@ export class Channel {
 
   /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
   ref(): void {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     this.#sends.ref()
     this.#receives.ref()
-    this.#hold()
   }
 
   unref(): void {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     this.#sends.unref()
     this.#receives.unref()
-    this.#hold()
   }
 
   /** Ends every wait with a {@link ClosedError}; resolves when the last has ended. Closing twice is silent. */
@@ -153,13 +151,5 @@ export class Channel {
     const ended = this.#sends.close(reason)
     this.transport.close()
     await ended
-  }
-
-  #hold(): void {
-    const wanted = this.#keepsAlive && (this.#sends.waiting || this.#receives.waiting)
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
   }
 }

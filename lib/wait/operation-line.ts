@@ -6,10 +6,12 @@
  * waits for it. Operations that take from the same semaphore are served in the order in which they were made; others
  * pass, as a process may wait for one semaphore while it holds what another call is about to give.
  */
-import { closedError, copyError, timeoutError } from '../errors.js'
-import { checkTimeout, type SyncWaitOptions, type WaitOptions } from '../options.js'
+import { closedError, copyError } from '../errors.js'
+import type { SyncWaitOptions, WaitOptions } from '../options.js'
+import { checkSyncWait, countdown } from './countdown.js'
 import { heeding, heedSignals, hold, letGo, waitForAnswers } from './engine.js'
 import { atOnce } from './fairness.js'
+import { KeepAlive } from './keep-alive.js'
 import { checkWait, Pending } from './pending.js'
 
 /** One operation, which is done as a whole. Equal keys are equal operations. */
@@ -42,9 +44,6 @@ export interface Gate<O extends Operation> {
   release(): void
 }
 
-/** See `channel.ts`. */
-const sliceMs = 50
-
 let arrivals = 0
 
 class PendingOperation<R> extends Pending<R> {
@@ -73,8 +72,7 @@ export class OperationLine<O extends Operation> {
   #closed = false
   #closing: Promise<void> | undefined
   #whenQuiet: (() => void) | undefined
-  #keepsAlive = true
-  #holding = false
+  readonly #alive = new KeepAlive(() => this.#waiters > 0)
   #tidying = false
 
   constructor(gate: Gate<O>, action: string) {
@@ -107,11 +105,11 @@ export class OperationLine<O extends Operation> {
 
   doSync(operation: O, options?: SyncWaitOptions): void {
     this.checkOpen()
-    if (options?.timeoutMs !== undefined) checkTimeout(options.timeoutMs)
+    checkSyncWait(options)
     if (!heeding()) heedSignals()
     if (this.attempt(operation)) return
     heedSignals()
-    const timeLeft = this.#countdown(options)
+    const timeLeft = countdown(this.#gate.address, this.#action, options)
     for (;;) {
       // While a thread does the same for others, or older ones want what we take, only answers help.
       if (!this.#isFree(operation)) waitForAnswers(this.#gate.address, this.#action, timeLeft())
@@ -122,15 +120,13 @@ export class OperationLine<O extends Operation> {
 
   /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
   ref(): void {
-    this.#keepsAlive = true
+    this.#alive.wanted = true
     for (const pending of this.#pending()) pending.ref()
-    this.#hold()
   }
 
   unref(): void {
-    this.#keepsAlive = false
+    this.#alive.wanted = false
     for (const pending of this.#pending()) pending.unref()
-    this.#hold()
   }
 
   /** Ends every wait with a {@link ClosedError}; resolves when the last has ended. Closing twice is silent. */
@@ -148,10 +144,10 @@ export class OperationLine<O extends Operation> {
         this.#whenQuiet = resolve
       })
       // Whoever awaits the end must live to see it: a thread answers in a moment.
-      this.#hold()
+      hold()
       await quiet
       this.#whenQuiet = undefined
-      this.#hold()
+      letGo()
     }
     this.#gate.release()
   }
@@ -170,14 +166,14 @@ export class OperationLine<O extends Operation> {
       this.#gate.address,
       this.#action,
       options,
-      this.#keepsAlive,
+      this.#alive.wanted,
       (ending, reason) => this.#onEnd(ending as PendingOperation<unknown>, reason),
     )
     pending.group = group as unknown as Group<Operation>
     pending.result = result
     group.line.add(pending as PendingOperation<unknown>)
     this.#waiters++
-    this.#hold()
+    this.#alive.update()
     this.#askFirst()
     return pending
   }
@@ -296,7 +292,7 @@ export class OperationLine<O extends Operation> {
 
   #leave(pending: PendingOperation<unknown>): void {
     pending.group.line.delete(pending)
-    if (--this.#waiters === 0) this.#hold()
+    if (--this.#waiters === 0) this.#alive.update()
     if (pending.group.line.size > 0 || this.#tidying || this.#closed) return
     // One wait usually follows another: the question is taken back only when none has come by the next turn.
     this.#tidying = true
@@ -316,26 +312,6 @@ export class OperationLine<O extends Operation> {
       else this.#groups.delete(key)
     }
     if (this.#groups.size === 0) this.#whenQuiet?.()
-  }
-
-  #hold(): void {
-    const wanted = (this.#keepsAlive && this.#waiters > 0) || this.#whenQuiet !== undefined
-    if (wanted === this.#holding) return
-    this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
-  }
-
-  /** Says how long to block next, and throws when the time is up. */
-  #countdown(options: SyncWaitOptions | undefined): () => number {
-    const timeoutMs = options?.timeoutMs
-    if (timeoutMs === undefined) return () => sliceMs
-    const end = performance.now() + timeoutMs
-    return () => {
-      const left = end - performance.now()
-      if (left <= 0) throw timeoutError(this.#gate.address, this.#action, timeoutMs)
-      return Math.min(sliceMs, left)
-    }
   }
 }
 
