@@ -252,5 +252,4 @@ export interface Native {
   ringWait(handle: number, interest: number, length: number, milliseconds: number): number
   /** Whether the kernel has futex_waitv(2). */
   ringVectors(): boolean
-  ringWait(handle: number, interest: number, milliseconds: number): number
 }
