@@ -19,18 +19,40 @@ SLICE_NS = int(SLICE_SECONDS * 1e9)
 _handles = weakref.WeakSet()
 
 
+class _Births:
+    """No fork happens while the library opens or closes: its own locks would stay locked in the child."""
+
+    lock = threading.RLock()
+
+
+def _before_fork():
+    _Births.lock.acquire()
+
+
+def _after_fork_in_parent():
+    _Births.lock.release()
+
+
 def _after_fork_in_child():
+    # Threads of the parent may have held the locks; they are not here.
+    _Births.lock = threading.RLock()
     for handle in list(_handles):
-        handle.forked = True
-        # Some thread of the parent may have held it.
         handle.lock = threading.RLock()
+        handle.forked = True
+        # A child that kept the memory mapped would keep its parent alive in the eyes of the others.
+        handle.release()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
 
 
 class Handle:
-    def __init__(self, pointer, name):
+    def __init__(self, name, open_it):
+        """`open_it` returns the library's handle, or raises."""
         self.library = c.library()
         self.name = name
         # Reentrant: a signal handler, or the garbage collector, may come in between.
@@ -39,10 +61,12 @@ class Handle:
         self.closed = False
         self._users = 0
         # Whoever pops it closes it; popping is one step, whatever interrupts.
-        self._pointer = [pointer]
+        self._pointer = []
         self._looked = time.monotonic()
         self._removed = False
-        _handles.add(self)
+        with _Births.lock:
+            self._pointer.append(open_it())
+            _handles.add(self)
 
     def check(self, action):
         if self.forked:
@@ -61,8 +85,8 @@ class Handle:
         finally:
             with self.lock:
                 self._users -= 1
-                if self.closed:
-                    self._release()
+                if self.closed and self._users == 0:
+                    self.release()
 
     def checked(self, action, function, *arguments):
         """The same, where every negative result is an exception."""
@@ -83,18 +107,19 @@ class Handle:
     def close(self):
         with self.lock:
             self.closed = True
-            self._release()
+            if self._users == 0:
+                self.release()
 
-    def _release(self):
-        if self._users > 0:
-            return
-        try:
-            pointer = self._pointer.pop()
-        except IndexError:
-            return
-        self.library.ipckit_queue_close(pointer)
+    def release(self):
+        """Gives up the library's handle, which nobody may be using. Does nothing the second time."""
+        with _Births.lock:
+            try:
+                pointer = self._pointer.pop()
+            except IndexError:
+                return
+            self.library.ipckit_queue_close(pointer)
 
     def __del__(self):
         # At the end of the interpreter nothing else is sure to be there; the kernel ends our part then.
-        if self.__dict__.get("_pointer") and not self.forked:
+        if self.__dict__.get("_pointer"):
             self.close()

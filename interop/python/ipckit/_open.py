@@ -99,13 +99,17 @@ def open_handle(how, address, codec, joinable, options):
     refusal = c.Refusal()
     pointer = ctypes.c_void_p()
     function = getattr(library, f"ipckit_queue_{how}")
-    result = function(
-        name.encode(), ctypes.byref(record), ctypes.byref(refusal), ctypes.byref(pointer)
-    )
-    if result < 0:
-        action = "create" if how == "create" else "open"
-        raise open_failure(result, action, name, codec.name, refusal)
-    return Handle(pointer.value, name)
+
+    def open_it():
+        result = function(
+            name.encode(), ctypes.byref(record), ctypes.byref(refusal), ctypes.byref(pointer)
+        )
+        if result < 0:
+            action = "create" if how == "create" else "open"
+            raise open_failure(result, action, name, codec.name, refusal)
+        return pointer.value
+
+    return Handle(name, open_it)
 
 
 def unlink(name):
