@@ -1,5 +1,6 @@
-"""Makes a wheel of the package ipckit: a build backend (PEP 517) of the standard library alone, so that pip needs
-no network. It puts libipckit into the wheel: $IPCKIT_LIBRARY, or else what make -C ../c builds.
+"""Makes a wheel of the package ipckit: a build backend (PEP 517) of the standard library alone, so
+that pip needs no network. It puts libipckit into the wheel: $IPCKIT_LIBRARY, or else what make -C
+../c builds.
 """
 
 import base64
@@ -55,14 +56,16 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
             files[f"{NAME}/{os.path.basename(path)}"] = file.read()
     files[f"{NAME}/libipckit.so.1"] = _library()
     files[f"{info}/METADATA"] = METADATA.encode()
-    files[f"{info}/WHEEL"] = (
-        f"Wheel-Version: 1.0\nGenerator: ipckit\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
-    )
+    files[
+        f"{info}/WHEEL"
+    ] = f"Wheel-Version: 1.0\nGenerator: ipckit\nRoot-Is-Purelib: false\nTag: {tag}\n".encode()
     record = "".join(_record(name, data) for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
 
     wheel = f"{NAME}-{VERSION}-{tag}.whl"
-    with zipfile.ZipFile(os.path.join(wheel_directory, wheel), "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(
+        os.path.join(wheel_directory, wheel), "w", zipfile.ZIP_DEFLATED
+    ) as archive:
         for name, data in files.items():
             archive.writestr(name, data)
     return wheel

@@ -24,7 +24,11 @@ def make(kind, id, size):
         return struct.pack("<i", id) + bytes((id * 31 + i) & 255 for i in range(4, size))
     start = f"#{id} żółw 🐧 " if kind == "text" else f'{{"id":{id},"text":"żółw 🐧","pad":"'
     pad = "x" * max(0, size - len(start.encode()))
-    return start + pad if kind == "text" else {"id": id, "text": "żółw 🐧", "pad": pad, "price": id + 0.5}
+    return (
+        start + pad
+        if kind == "text"
+        else {"id": id, "text": "żółw 🐧", "pad": pad, "price": id + 0.5}
+    )
 
 
 def id_of(kind, value):
@@ -60,7 +64,11 @@ class Peer:
     def describe(self, value, lease=None):
         # Digested as it would be sent, so that equal digests are equal values.
         data = self.queue._codec.encode(value)
-        told = {"id": id_of(self.kind, value), "bytes": len(data), "digest": f"{fnv1a64(data):016x}"}
+        told = {
+            "id": id_of(self.kind, value),
+            "bytes": len(data),
+            "digest": f"{fnv1a64(data):016x}",
+        }
         if lease:
             told["priority"] = lease.priority
             told["deliveries"] = lease.delivery_count

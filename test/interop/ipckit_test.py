@@ -1,5 +1,6 @@
-"""The package ipckit of interop/python by itself: what its methods promise, and what becomes of them in threads,
-signal handlers and children. Run by shm.test.ts, with IPCKIT_LIBRARY and PYTHONPATH set.
+"""The package ipckit of interop/python by itself: what its methods promise, and what becomes of
+them in threads, signal handlers and children. Run by shm.test.ts, with IPCKIT_LIBRARY and
+PYTHONPATH set.
 """
 
 import contextlib

@@ -311,7 +311,8 @@ test('pip installs the package from its folder without a network, and it finds t
   if (installed.stderr.includes('No module named pip')) return
   expect(installed.status, installed.stderr).toBe(0)
   const name = ownName()
-  const script = 'import ipckit, sys; q = ipckit.Queue.create(sys.argv[1]); q.put(1); print(q.get(), ipckit.__file__)'
+  const script =
+    'import ipckit, sys; q = ipckit.Queue.create(sys.argv[1]); q.put(1); print(q.get(), ipckit.__file__)'
   const ran = runPython(['-c', script, name], {
     cwd: folder,
     env: { IPCKIT_LIBRARY: '', PYTHONPATH: folder },

@@ -1,4 +1,5 @@
-"""Queues in shared memory that survive their users, shared with Node.js and C: the shm: queues of ipckit.
+"""Queues in shared memory that survive their users, shared with Node.js and C: the shm: queues of
+ipckit.
 
     import ipckit
 
@@ -8,8 +9,8 @@
             print(lease.value)
             lease.ack()
 
-Needs Python 3.9 and libipckit: $IPCKIT_LIBRARY, or libipckit.so.1 beside this file, or where the system finds
-it. docs/shm-clients.md in the repository of ipckit is the guide.
+Needs Python 3.9 and libipckit: $IPCKIT_LIBRARY, or libipckit.so.1 beside this file, or where the
+system finds it. docs/shm-clients.md in the repository of ipckit is the guide.
 """
 
 from queue import Empty, Full

@@ -1,7 +1,8 @@
 """A handle of the library that several threads, signal handlers and forked children may meet.
 
-The library must not be called with a handle while, or after, it is closed; so calls are counted, and the last
-one out closes. A child that was forked has no handle: its parent's lives on in the parent alone.
+The library must not be called with a handle while, or after, it is closed; so calls are counted,
+and the last one out closes. A child that was forked has no handle: its parent's lives on in the
+parent alone.
 """
 
 import os
@@ -20,7 +21,9 @@ _handles = weakref.WeakSet()
 
 
 class _Births:
-    """No fork happens while the library opens or closes: its own locks would stay locked in the child."""
+    """No fork happens while the library opens or closes: its own locks would stay locked in the
+    child.
+    """
 
     lock = threading.RLock()
 
@@ -111,7 +114,9 @@ class Handle:
                 self.release()
 
     def release(self):
-        """Gives up the library's handle, which nobody may be using. Does nothing the second time."""
+        """Gives up the library's handle, which nobody may be using. Does nothing the second
+        time.
+        """
         with _Births.lock:
             try:
                 pointer = self._pointer.pop()
@@ -120,6 +125,6 @@ class Handle:
             self.library.ipckit_queue_close(pointer)
 
     def __del__(self):
-        # At the end of the interpreter nothing else is sure to be there; the kernel ends our part then.
+        # Nothing to do when opening failed.
         if self.__dict__.get("_pointer"):
             self.close()

@@ -18,9 +18,10 @@ def nanoseconds(name, seconds):
 
 
 class Lease:
-    """One delivery of one message. Settle it once: ack() when the work is done, nack() to have it delivered
-    again, reject() to give it up. When its holder dies, closes the queue or lets the lease run out, it is
-    delivered again, and this delivery is over: settling it then raises StaleError and changes nothing.
+    """One delivery of one message. Settle it once: ack() when the work is done, nack() to have it
+    delivered again, reject() to give it up. When its holder dies, closes the queue or lets the
+    lease run out, it is delivered again, and this delivery is over: settling it then raises
+    StaleError and changes nothing.
 
         with jobs.lease(lease_seconds=30) as lease:
             work(lease.value)

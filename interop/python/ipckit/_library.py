@@ -1,5 +1,5 @@
-"""libipckit through ctypes: where it is found, and its functions and structures as include/ipckit/queue.h has
-them. ctypes lets other threads run while a call is in the library.
+"""libipckit through ctypes: where it is found, and its functions and structures as
+include/ipckit/queue.h has them. ctypes lets other threads run while a call is in the library.
 """
 
 import ctypes
@@ -192,7 +192,9 @@ class LibraryNotFoundError(ImportError):
 _HOW_TO_BUILD = """build it in the repository of ipckit with
     make -C interop/c
 and set IPCKIT_LIBRARY to build-interop/libipckit.so.1; or install it for all programs with
-    cmake -B build-native && cmake --build build-native && sudo cmake --install build-native && sudo ldconfig"""
+    cmake -B build-native && cmake --build build-native && sudo cmake --install build-native &&
+    sudo ldconfig
+    """
 
 
 def _candidates():
@@ -237,6 +239,6 @@ def library():
         failures.append(f"{path}: has version {version}, expected 1")
     tried = "\n    ".join(failures)
     raise LibraryNotFoundError(
-        f"Cannot load libipckit, the C library of ipckit's queues in shared memory; {_HOW_TO_BUILD}\n"
-        f"Tried:\n    {tried}"
+        f"Cannot load libipckit, the C library of ipckit's queues in shared memory;"
+        f" {_HOW_TO_BUILD}\nTried:\n    {tried}"
     )

@@ -64,8 +64,8 @@ def _set_sizes(record, given):
     record.capacity_bytes = given.get("capacity_bytes", max(record.max_message_bytes, most))
     if record.capacity_bytes < record.max_message_bytes:
         raise ValueError(
-            f"Expected at least max_message_bytes, {record.max_message_bytes}, for `capacity_bytes`,"
-            f" received {record.capacity_bytes}"
+            f"Expected at least max_message_bytes, {record.max_message_bytes}, for"
+            f" `capacity_bytes`, received {record.capacity_bytes}"
         )
     record.dead_capacity = given.get("dead_letters", 0)
     for key in ("priorities", "participants", "max_deliveries"):
@@ -74,7 +74,9 @@ def _set_sizes(record, given):
 
 
 def _told(type_name):
-    """What others are told who have another type: its first 127 bytes. The fingerprint is of all."""
+    """What others are told who have another type: its first 127 bytes. The fingerprint is of
+    all.
+    """
     return type_name.encode()[:127].decode("utf-8", "ignore").encode()
 
 
@@ -113,8 +115,8 @@ def open_handle(how, address, codec, joinable, options):
 
 
 def unlink(name):
-    """Removes the name of a queue. Those who have it open get a RemovedError once they found it empty;
-    whoever opens the name afterwards gets another queue.
+    """Removes the name of a queue. Those who have it open get a RemovedError once they found it
+    empty; whoever opens the name afterwards gets another queue.
     """
     name = name_of(name)
     result = c.library().ipckit_queue_unlink(name.encode(), None)

@@ -44,22 +44,26 @@ class Deadline:
 
 
 class Queue:
-    """A queue in shared memory that survives its users: whoever is killed, and wherever, the others go on.
+    """A queue in shared memory that survives its users: whoever is killed, and wherever, the
+    others go on.
 
-    Made by create (it must not be there), open (it must) and open_or_create. `name` is "shm:/jobs", "/jobs"
-    or "jobs"; `codec` is "json", "raw", "text" or a codec such as StructCodec. Times are in seconds.
+    Made by create (it must not be there), open (it must) and open_or_create. `name` is
+    "shm:/jobs", "/jobs" or "jobs"; `codec` is "json", "raw", "text" or a codec such as
+    StructCodec. Times are in seconds.
 
-    get takes a message for good. lease takes it until it is settled: a message whose holder dies is delivered
-    again, and says so.
+    get takes a message for good. lease takes it until it is settled: a message whose holder dies
+    is delivered again, and says so.
 
-    Options of all three: `prefetch`, how many deliveries this handle may hold at a time; `any_type`, open it
-    whatever it carries; `any_owner` and `any_mode`, open it although it belongs to another user, or everyone
-    may write to it. Options of making one: `capacity` (messages, 1024), `max_message_bytes` (8192),
-    `capacity_bytes`, `priorities` (10: 0 to 9, the highest first), `participants` (handles at a time, 256),
-    `max_deliveries` (never given up), `dead_letters` (how many that were given up it keeps, 0), `mode` (0o600).
+    Options of all three: `prefetch`, how many deliveries this handle may hold at a time;
+    `any_type`, open it whatever it carries; `any_owner` and `any_mode`, open it although it
+    belongs to another user, or everyone may write to it. Options of making one: `capacity`
+    (messages, 1024), `max_message_bytes` (8192), `capacity_bytes`, `priorities` (10: 0 to 9, the
+    highest first), `participants` (handles at a time, 256), `max_deliveries` (never given up),
+    `dead_letters` (how many that were given up it keeps, 0), `mode` (0o600).
 
-    Threads may share one. A child that was forked may not use it, and opens the queue itself; pickled, as
-    multiprocessing does with the start methods spawn and forkserver, it is opened by name in the child.
+    Threads may share one. A child that was forked may not use it, and opens the queue itself;
+    pickled, as multiprocessing does with the start methods spawn and forkserver, it is opened by
+    name in the child.
     """
 
     _joinable = False
@@ -113,9 +117,10 @@ class Queue:
     # ---- putting
 
     def put(self, obj, block=True, timeout=None, *, priority=0):
-        """Puts a value, and waits while there is no room: for ever, or `timeout` seconds. Raises queue.Full
-        when there is none; ShutDown when the queue was shut down; TypeError or ValueError when the codec
-        cannot say the value, and ValueError when it is larger than the queue takes.
+        """Puts a value, and waits while there is no room: for ever, or `timeout` seconds. Raises
+        queue.Full when there is none; ShutDown when the queue was shut down; TypeError or
+        ValueError when the codec cannot say the value, and ValueError when it is larger than the
+        queue takes.
         """
         deadline = Deadline(block, timeout)
         self._handle.check("put into")
@@ -128,8 +133,8 @@ class Queue:
         data = self._codec.encode(obj)
         if len(data) > self._max_message_bytes:
             raise ValueError(
-                f"Cannot put into shm:{self.name}: the message has {len(data)} bytes, and this queue takes"
-                f" at most {self._max_message_bytes}; make it with a larger max_message_bytes"
+                f"Cannot put into shm:{self.name}: the message has {len(data)} bytes, and this"
+                f" queue takes at most {self._max_message_bytes}; make it with a larger max_message_bytes"
             )
         function = self._library.ipckit_queue_put
         while True:
@@ -153,8 +158,8 @@ class Queue:
 
     def get(self, block=True, timeout=None):
         """Takes the next value for good, and waits for one: for ever, or `timeout` seconds. Raises
-        queue.Empty when there is none, ShutDown when there will be none, and DecodeError, with the bytes,
-        when they are none of the codec.
+        queue.Empty when there is none, ShutDown when there will be none, and DecodeError, with the
+        bytes, when they are none of the codec.
         """
         message, data = self._take(
             "get from", self._library.ipckit_queue_get, Deadline(block, timeout)
@@ -166,16 +171,14 @@ class Queue:
         return self.get(False)
 
     def lease(self, block=True, timeout=None, *, lease_seconds=0):
-        """Takes the next value and holds it until it is settled: see Lease. After `lease_seconds` it is
-        delivered to someone else unless it was settled or extended; 0 is no limit, and the death of the
-        holder ends a lease in any case. Raises what get does, and PrefetchError. A message that cannot be
-        decoded is rejected.
+        """Takes the next value and holds it until it is settled: see Lease. After `lease_seconds`
+        it is delivered to someone else unless it was settled or extended; 0 is no limit, and the
+        death of the holder ends a lease in any case. Raises what get does, and PrefetchError. A
+        message that cannot be decoded is rejected.
         """
         lease_ns = nanoseconds("lease_seconds", lease_seconds)
         deadline = Deadline(block, timeout)
-        message, data = self._take(
-            "get from", self._library.ipckit_queue_lease, deadline, lease_ns
-        )
+        message, data = self._take("get from", self._library.ipckit_queue_lease, deadline, lease_ns)
         try:
             return Lease(self._handle, self._decode(data), message)
         except DecodeError:
@@ -189,12 +192,16 @@ class Queue:
         return self._decode(data)
 
     def get_dead_letter(self):
-        """Takes the oldest value that was given up, for good. Raises queue.Empty when there is none."""
+        """Takes the oldest value that was given up, for good. Raises queue.Empty when there is
+        none.
+        """
         message, data = self._take("get from", self._library.ipckit_queue_get_dead)
         return self._decode(data)
 
     def _take(self, action, function, deadline=None, *others):
-        """One message and its bytes; without a deadline the function takes no timeout and never waits."""
+        """One message and its bytes; without a deadline the function takes no timeout and never
+        waits.
+        """
         message = c.Message()
         try:
             buffer = self._buffers.pop()
@@ -243,8 +250,8 @@ class Queue:
         return self.stat().depth == 0
 
     def full(self):
-        """Whether there are as many messages as the queue holds, those on lease included. Large ones may
-        find no room before that.
+        """Whether there are as many messages as the queue holds, those on lease included. Large
+        ones may find no room before that.
         """
         stat = self.stat()
         return stat.depth + stat.in_flight >= self._capacity
@@ -271,8 +278,8 @@ class Queue:
     # ---- ending
 
     def shutdown(self, immediate=False):
-        """Ends the work of the queue for every process: puts raise ShutDown from now on; gets go on until
-        the queue is empty and then raise it too, or at once with `immediate`.
+        """Ends the work of the queue for every process: puts raise ShutDown from now on; gets go
+        on until the queue is empty and then raise it too, or at once with `immediate`.
         """
         self._handle.checked(
             "shut down", self._library.ipckit_queue_shutdown, 1 if immediate else 0
@@ -287,8 +294,8 @@ class Queue:
         unlink(self.name)
 
     def close(self):
-        """Gives up this handle, and gives back what it holds. The queue stays. Calls in other threads end
-        with ClosedError within 0.1 s. A second close does nothing.
+        """Gives up this handle, and gives back what it holds. The queue stays. Calls in other
+        threads end with ClosedError within 0.1 s. A second close does nothing.
         """
         self._handle.close()
 
@@ -312,19 +319,21 @@ class Queue:
 
 
 class JoinableQueue(Queue):
-    """A Queue whose values, once got, are tasks of the getter until task_done(); tasks of those who die are
-    delivered again. The same as SharedQueue with `joinable: true` in Node.
+    """A Queue whose values, once got, are tasks of the getter until task_done(); tasks of those
+    who die are delivered again. The same as SharedQueue with `joinable: true` in Node.
     """
 
     _joinable = True
 
     def task_done(self):
-        """The work on the oldest value that get brought is done. Raises ValueError when there is none."""
+        """The work on the oldest value that get brought is done. Raises ValueError when there is
+        none.
+        """
         self._handle.checked("end a task of", self._library.ipckit_queue_task_done)
 
     def join(self, timeout=None):
-        """Waits until every message that was put has been settled. Raises TimeoutError after `timeout`
-        seconds.
+        """Waits until every message that was put has been settled. Raises TimeoutError after
+        `timeout` seconds.
         """
         deadline = Deadline(True, timeout)
         while True:
@@ -341,5 +350,3 @@ class JoinableQueue(Queue):
 
 def _reopen(kind, name, codec, options):
     return kind.open(name, codec, **options)
-
-

@@ -1,5 +1,5 @@
-"""Values to bytes and back. A codec has a `name`, which every user of a queue must have in common, and
-`encode(value)` and `decode(data)`.
+"""Values to bytes and back. A codec has a `name`, which every user of a queue must have in common,
+and `encode(value)` and `decode(data)`.
 """
 
 import ctypes
@@ -60,13 +60,13 @@ class StructCodec:
     """Records of a fixed layout, as struct({...}) of Node and structures of C.
 
     `layout` says where the bytes are: a format of the module struct, a struct.Struct, or a class of
-    ctypes such as the one that pythonClass of ipckit prints. Values are tuples, or objects of that class.
-    `name` is the name of the struct in Node:
+    ctypes such as the one that pythonClass of ipckit prints. Values are tuples, or objects of that
+    class. `name` is the name of the struct in Node:
 
         tick = StructCodec("<i4xd8s", "struct{id:i32,px:f64,sym:char[8]}")
 
-    C puts gaps between fields of different sizes, and so does Node; the format has to have them too,
-    with x, or by native alignment without a first letter.
+    C puts gaps between fields of different sizes, and so does Node; the format has to have them
+    too, with x, or by native alignment without a first letter.
     """
 
     def __init__(self, layout, name):

@@ -1,7 +1,8 @@
 """What goes wrong with a queue, as exceptions.
 
-queue.Empty, queue.Full and ShutDown are outcomes, and Python's own where it has them. What the kernel
-has an errno for is an OSError (FileNotFoundError, FileExistsError, PermissionError, ...). The others are here.
+queue.Empty, queue.Full and ShutDown are outcomes, and Python's own where it has them. What the
+kernel has an errno for is an OSError (FileNotFoundError, FileExistsError, PermissionError, ...).
+The others are here.
 """
 
 import errno
@@ -19,7 +20,9 @@ else:
 
 
 class IpcError(Exception):
-    """Base of the following. `code` is the negative number of include/ipckit/queue.h, 0 for none."""
+    """Base of the following. `code` is the negative number of include/ipckit/queue.h, 0 for
+    none.
+    """
 
     def __init__(self, message, code=0):
         super().__init__(message)
@@ -39,7 +42,9 @@ class CodecError(RefusedError):
 
 
 class DecodeError(IpcError):
-    """The bytes of a message are none of the codec; `data` has them, and the queue no longer does."""
+    """The bytes of a message are none of the codec; `data` has them, and the queue no longer
+    does.
+    """
 
     def __init__(self, message, data):
         super().__init__(message)
@@ -51,7 +56,9 @@ class StaleError(IpcError):
 
 
 class HeldError(IpcError):
-    """A living process holds a lock of the queue and does not go on. Is it stopped? stat() works."""
+    """A living process holds a lock of the queue and does not go on. Is it stopped? stat()
+    works.
+    """
 
 
 class ForkedError(IpcError):
@@ -90,7 +97,8 @@ _OWN = {
     c.E_FORKED: (ForkedError, "it was opened by the parent process; open the queue in the child"),
     c.E_PARTICIPANTS: (
         ParticipantsError,
-        "as many handles are open as the queue allows; close some, or make it with more `participants`",
+        "as many handles are open as the queue allows; close some, or make it with more"
+        " `participants`",
     ),
     c.E_PREFETCH: (
         PrefetchError,
@@ -121,8 +129,8 @@ def open_failure(code, action, name, wanted, refusal):
     if code == c.E_TYPE:
         carries = refusal.type_name.decode("utf-8", "replace")
         return CodecError(
-            f"Cannot {action} shm:{name}: the queue carries {carries}, and this end was to carry {wanted};"
-            " open it with the codec of its other users",
+            f"Cannot {action} shm:{name}: the queue carries {carries}, and this end was to carry"
+            f" {wanted}; open it with the codec of its other users",
             code,
         )
     advice = {
@@ -136,7 +144,8 @@ def open_failure(code, action, name, wanted, refusal):
         c.E_MODE: f"everyone may write to it (mode 0o{refusal.mode:o}); take that right away"
         " (chmod o-w), or open it with any_mode=True",
         c.E_LINKS: f"its file has {refusal.links} names, and one of them may be another user's",
-        c.E_SIZE: f"its file has {refusal.size_bytes} bytes, which is not what the queue in it needs",
+        c.E_SIZE: f"its file has {refusal.size_bytes} bytes, which is not what the queue in it"
+        " needs",
         -errno.ENOENT: (
             "there is no such queue; create it first, or use open_or_create"
             if action == "open"
