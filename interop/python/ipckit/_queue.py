@@ -134,7 +134,8 @@ class Queue:
         if len(data) > self._max_message_bytes:
             raise ValueError(
                 f"Cannot put into shm:{self.name}: the message has {len(data)} bytes, and this"
-                f" queue takes at most {self._max_message_bytes}; make it with a larger max_message_bytes"
+                f" queue takes at most {self._max_message_bytes}; make it with a larger"
+                " max_message_bytes"
             )
         function = self._library.ipckit_queue_put
         while True:
