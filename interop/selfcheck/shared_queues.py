@@ -1,4 +1,6 @@
-"""Queues in shared memory: what C and Python put, each other gets, and what one is killed with comes back."""
+"""Queues in shared memory: what C and Python put, each other gets, and what one is killed with comes
+back.
+"""
 
 import contextlib
 import json
