@@ -1,5 +1,5 @@
-"""Queues in shared memory: what C and Python put, each other gets, and what one is killed with comes
-back.
+"""Queues in shared memory: what C and Python put, each other gets, and what one is killed with
+comes back.
 """
 
 import contextlib
