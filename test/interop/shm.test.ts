@@ -301,14 +301,14 @@ test('without libipckit the package in Python says how to build it', () => {
   expect(stderr).toContain('make -C interop/c')
 })
 
-test('pip installs the package from its folder without a network, and it finds the library beside itself', () => {
+test('pip installs the package from its folder without a network, and it finds the library beside itself', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'ipckit-test-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const pip = ['-m', 'pip', '--disable-pip-version-check', 'install', '--quiet', '--no-index']
   const installed = runPython([...pip, '--target', folder, `${root}/interop/python`], {
     env: { IPCKIT_LIBRARY: library },
   })
-  if (installed.stderr.includes('No module named pip')) return
+  if (installed.stderr.includes('No module named pip')) context.skip('this Python has no pip')
   expect(installed.status, installed.stderr).toBe(0)
   const name = ownName()
   const script =
