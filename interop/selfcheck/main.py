@@ -13,6 +13,7 @@ import edges
 import kills
 import messages
 import pairs
+import shared_queues
 
 
 def checks_of_pair(kernel, peers, a, b):
@@ -56,7 +57,7 @@ def checks_of_peer(kernel, peers, a):
     yield title, kills.check_kill, (peers[a], stopper, kernel)
 
 
-def all_checks(peers):
+def all_checks(peers, build):
     """Yields (title, function, arguments)."""
     for kernel, own in peers.items():
         found = []
@@ -68,6 +69,7 @@ def all_checks(peers):
         found.append((title, kills.check_naive_kill, (kernel,)))
         for title, check, arguments in found:
             yield f"{kernel}: {title}", check, arguments
+    yield from shared_queues.checks(build)
     yield "nothing is left behind", check_leftovers, ()
 
 
@@ -97,7 +99,7 @@ def main(build):
         print("SKIPPED all with sysv_ipc, which is not installed: apt-get install python3-sysv-ipc")
         del peers["msg"]["sysv_ipc"]
     failed = 0
-    for title, check, arguments in all_checks(peers):
+    for title, check, arguments in all_checks(peers, build):
         try:
             remark = check(*arguments)
             print(f"ok     {title}{': ' + remark if remark else ''}", flush=True)
