@@ -246,7 +246,8 @@ export interface Native {
     alive: boolean
     self: boolean
   }>
-  ringArm(handle: number, token: number, interest: number): number
+  /** `length` is that of the message for which space is wanted. */
+  ringArm(handle: number, token: number, interest: number, length: number): number
   ringForget(token: number): void
-  ringWait(handle: number, interest: number, milliseconds: number): number
+  ringWait(handle: number, interest: number, length: number, milliseconds: number): number
 }

@@ -20,7 +20,7 @@ const native = ending('.c', '.cc', '.h')
 const python = ending('.py')
 const nodeHeaders = join(dirname(dirname(process.execPath)), 'include/node')
 const compilerFlags = [
-  ...['-std=c++20', '-fno-exceptions', '-Inative', '-isystem', 'node_modules/node-addon-api'],
+  ...['-std=c++20', '-fno-exceptions', '-Inative', '-Iinclude', '-isystem', 'node_modules/node-addon-api'],
   ...['-isystem', nodeHeaders, '-DNAPI_VERSION=9', '-DNAPI_DISABLE_CPP_EXCEPTIONS'],
   '-DNODE_ADDON_API_DISABLE_DEPRECATED',
 ]

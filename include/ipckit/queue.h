@@ -265,8 +265,9 @@ IPCKIT_API int ipckit_queue_participants(ipckit_queue_t* queue, ipckit_participa
 
 /* For event loops that wait for many queues with one thread. Announces the wait, looks again, and returns 0
    when the caller should try instead; otherwise the number of words to wait on, filled in. Wait no longer
-   than `bound_ns`, then call ipckit_queue_sweep and arm again. */
-IPCKIT_API int ipckit_queue_arm(ipckit_queue_t* queue, uint32_t interest,
+   than `bound_ns`, then call ipckit_queue_sweep and arm again. `length` is that of the message for which
+   space is wanted. */
+IPCKIT_API int ipckit_queue_arm(ipckit_queue_t* queue, uint32_t interest, uint64_t length,
                                 ipckit_wait_word_t words[IPCKIT_WAIT_WORDS], int64_t* bound_ns);
 /* Says that a wait ended without a try, so that a wake-up meant for it reaches another waiter. */
 IPCKIT_API int ipckit_queue_disarm(ipckit_queue_t* queue, uint32_t interest);

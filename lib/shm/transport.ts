@@ -187,21 +187,21 @@ export class ShmTransport implements Transport {
     return this.#take('receive from', () => native.ringGetDead(this.#handle)) === 1
   }
 
-  blockToSend(_message: Outgoing, milliseconds: number): boolean {
-    this.#block(space, milliseconds, 'send to')
+  blockToSend({ length }: Outgoing, milliseconds: number): boolean {
+    this.#block(space, length, milliseconds, 'send to')
     return false
   }
 
   blockToReceive(_selector: Selector, milliseconds: number): void {
-    this.#block(items, milliseconds, 'receive from')
+    this.#block(items, 0, milliseconds, 'receive from')
   }
 
   listen(listener: TransportListener): void {
     this.#listener = listener
   }
 
-  askToSend(): void {
-    this.#arm(1, space, () => this.#listener.room(false))
+  askToSend({ length }: Outgoing): void {
+    this.#arm(1, space, length, () => this.#listener.room(false))
   }
 
   forgetToSend(): boolean {
@@ -212,7 +212,7 @@ export class ShmTransport implements Transport {
   askToReceive(selector: Selector): void {
     this.#askedToReceive.add(selector)
     if (this.#waitingForItems) return
-    this.#arm(0, items, this.#onItems)
+    this.#arm(0, items, 0, this.#onItems)
     this.#waitingForItems = true
   }
 
@@ -250,7 +250,7 @@ export class ShmTransport implements Transport {
   /** Calls back once when {@link isJoined} may have become true. */
   askToJoin(then: (error?: Error) => void): void {
     this.#whenJoined = then
-    this.#arm(2, tasks, () => {
+    this.#arm(2, tasks, 0, () => {
       const told = this.#whenJoined
       this.#whenJoined = undefined
       told?.()
@@ -345,13 +345,13 @@ export class ShmTransport implements Transport {
     }
   }
 
-  #arm(at: number, interest: number, then: () => void): void {
+  #arm(at: number, interest: number, length: number, then: () => void): void {
     const token = this.#tokens[at] as number
     expect(token, () => {
       forget(token)
       then()
     })
-    const result = native.ringArm(this.#handle, token, interest)
+    const result = native.ringArm(this.#handle, token, interest, length)
     if (result === 0) return
     forget(token)
     throw this.#error(result, 'pthread_create', 'wait for')
@@ -363,8 +363,8 @@ export class ShmTransport implements Transport {
     native.ringForget(token)
   }
 
-  #block(interest: number, milliseconds: number, action: string): void {
-    const result = native.ringWait(this.#handle, interest, milliseconds)
+  #block(interest: number, length: number, milliseconds: number, action: string): void {
+    const result = native.ringWait(this.#handle, interest, length, milliseconds)
     if (result < 0) throw this.#error(result, 'futex', action)
   }
 

@@ -13,6 +13,7 @@
 #include "node/bindings.h"
 #include "node/throw.h"
 #include "sys/deadline.h"
+#include "sys/stay_loaded.h"
 
 namespace ipckit::node {
 
@@ -23,12 +24,13 @@ constexpr int64_t look_every_ms = 250;
 
 class ring_source : public sys::futex_source {
  public:
-  ring_source(ipckit_queue_t* queue, uint32_t interest) : queue_(queue), interest_(interest) {}
+  ring_source(ipckit_queue_t* queue, uint32_t interest, uint64_t length)
+      : queue_(queue), interest_(interest), length_(length) {}
 
   bool arm(sys::futex_word* word, int64_t* bound_ns) override {
     if (removed_) return false;
     ipckit_wait_word_t words[IPCKIT_WAIT_WORDS];
-    if (ipckit_queue_arm(queue_, interest_, words, bound_ns) != 1) return false;
+    if (ipckit_queue_arm(queue_, interest_, length_, words, bound_ns) != 1) return false;
     *word = {words[0].address, words[0].expected};
     return true;
   }
@@ -42,6 +44,7 @@ class ring_source : public sys::futex_source {
  private:
   ipckit_queue_t* queue_;
   uint32_t interest_;
+  uint64_t length_;
   bool removed_ = false;
 };
 
@@ -69,8 +72,8 @@ const ipckit_token_t* shm_queue::token(int32_t number) const {
   return &tokens_[static_cast<size_t>(number)];
 }
 
-std::unique_ptr<sys::futex_source> shm_queue::source(uint32_t interest) const {
-  return std::make_unique<ring_source>(get(), interest);
+std::unique_ptr<sys::futex_source> shm_queue::source(uint32_t interest, uint64_t length) const {
+  return std::make_unique<ring_source>(get(), interest, length);
 }
 
 namespace {
@@ -128,6 +131,8 @@ napi_value shm_open(napi_env env, napi_callback_info info) {
   const auto open = how == 0   ? ipckit_queue_open
                     : how == 1 ? ipckit_queue_create
                                : ipckit_queue_open_or_create;
+  // The library installs a handler of SIGBUS with the first queue.
+  sys::stay_loaded(reinterpret_cast<void*>(&ipckit_queue_open));
   const int result = open(name.c_str(), &options, &refusal, &queue);
   if (result < 0) return throw_refusal(env, result, "open", refusal);
   return to_js(env, given.self().shm_queues.add(shm_queue(queue)));
@@ -394,13 +399,14 @@ napi_value shm_participants(napi_env env, napi_callback_info info) {
   return list;
 }
 
-/// ringArm(handle, token, interest): asks for one event of the token; 0 or -errno
+/// ringArm(handle, token, interest, length): asks for one event of the token; 0 or -errno
 napi_value shm_arm(napi_env env, napi_callback_info info) {
-  const arguments<3> given(env, info);
+  const arguments<4> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::outcome<sys::nothing> asked =
-      given.self().waits.words.wait(given.integer(1), queue->source(static_cast<uint32_t>(given.integer(2))));
+  const sys::outcome<sys::nothing> asked = given.self().waits.words.wait(
+      given.integer(1),
+      queue->source(static_cast<uint32_t>(given.integer(2)), static_cast<uint64_t>(given.whole(3))));
   return to_js(env, asked.ok() ? 0 : -asked.why().error);
 }
 
@@ -411,15 +417,16 @@ napi_value shm_forget(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/// ringWait(handle, interest, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR
-/// after a signal that ends waits; or negative
+/// ringWait(handle, interest, length, milliseconds): blocks until trying may be worth it: 1; 0 not in time;
+/// -EINTR after a signal that ends waits; or negative
 napi_value shm_wait(napi_env env, napi_callback_info info) {
-  const arguments<3> given(env, info);
+  const arguments<4> given(env, info);
   environment& self = given.self();
   shm_queue* queue = find(self, given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  const std::unique_ptr<sys::futex_source> source = queue->source(static_cast<uint32_t>(given.integer(1)));
+  const sys::deadline until = sys::deadline::in_milliseconds(given.number(3));
+  const std::unique_ptr<sys::futex_source> source =
+      queue->source(static_cast<uint32_t>(given.integer(1)), static_cast<uint64_t>(given.whole(2)));
   for (;;) {
     // A signal that came before this call, or too early to interrupt it, ends it too.
     if (self.is_interrupted()) return to_js(env, -EINTR);

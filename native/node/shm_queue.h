@@ -29,8 +29,9 @@ class shm_queue {
   const ipckit_token_t* token(int32_t number) const;
   void drop(int32_t number) { free_.push_back(number); }
 
-  /// What a waiting thread needs to wait for one of IPCKIT_WAIT_*.
-  std::unique_ptr<sys::futex_source> source(uint32_t interest) const;
+  /// What a waiting thread needs to wait for one of IPCKIT_WAIT_*; `length` is that of the message for which
+  /// space is wanted.
+  std::unique_ptr<sys::futex_source> source(uint32_t interest, uint64_t length) const;
 
  private:
   struct closer {

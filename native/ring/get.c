@@ -46,14 +46,14 @@ static uint64_t taken_word(const ring_queue* q, uint64_t truth) {
 }
 
 // Under the lock, for a small payload: copy, commit, list.
-static int64_t take_small(ring_queue* q, const ring_choice* choice, const take* t, uint8_t* to,
-                          ipckit_message_t* message) {
+static int64_t take_small(ring_queue* q, const ring_choice* choice, const take* t, ring_room* room,
+                          uint8_t* to, ipckit_message_t* message) {
   int64_t result = ring_copy_out(q, choice->cell, to, choice->length);
   if (result < 0) return result;
   const uint64_t taken = taken_word(q, choice->truth);
   tell(q, choice, taken, message);
   if (t->hold) return hold(q, choice, t->lease_ns, taken);
-  result = ring_finish(q, choice->cell, choice->truth);
+  result = ring_finish_into(q, room, choice->cell, choice->truth);
   return result < 0 ? result : ring_unlist(q, choice);
 }
 
@@ -101,10 +101,13 @@ static int64_t attempt(ring_queue* q, void* context) {
     if (prefetched(q)) return ring_leave_consumers(q, IPCKIT_E_PREFETCH);
   }
   size_t n = 0, at = 0;
+  ring_choice choice = {0};
+  ring_room room = {0};
   while (n < t->count && !(n > 0 && t->hold && prefetched(q))) {
-    ring_choice choice;
     result = ring_choose(q, &choice);
     if (result < 0) break;
+    // Not before the first choice, which may give room back itself.
+    if (n == 0) room = ring_room_begin(q);
     t->messages[n].offset = at;
     if (choice.length > t->size - at) {
       t->messages[n].length = choice.length;
@@ -117,12 +120,13 @@ static int64_t attempt(ring_queue* q, void* context) {
       if (result == 1) ring_wake_on(q);
       return result;
     }
-    result = take_small(q, &choice, t, t->slab + at, &t->messages[n]);
+    result = take_small(q, &choice, t, &room, t->slab + at, &t->messages[n]);
     if (result < 0) break;
     at += (choice.length + 7) & ~(size_t)7;
     n++;
     if (at > t->size) at = t->size;
   }
+  if (n > 0 && !t->hold) ring_room_publish(q, &room);
   if (n > 0 && result != IPCKIT_E_CORRUPT) result = (int64_t)n;
   if (result == -EAGAIN && state == IPCKIT_STATE_DRAIN && ring_load(&q->h->heap_counts[RING_DELAYED]) == 0) {
     result = IPCKIT_E_SHUTDOWN;
@@ -148,11 +152,11 @@ static int64_t run(ring_queue* q, take* t, int64_t timeout_ns) {
     int result = ring_tasks_reserve(q, room);
     if (result < 0) return result;
   }
-  int64_t result = ring_retry(q, IPCKIT_WAIT_ITEMS, false, timeout_ns, attempt, t);
+  int64_t result = ring_retry(q, IPCKIT_WAIT_ITEMS, 0, timeout_ns, attempt, t);
   if (t->task) ring_tasks_add(q, t->messages, result > 0 ? (size_t)result : 0, room);
   if (result > 0) ring_play_role(q, IPCKIT_ROLE_CONSUMER);
   // A consumer that polls an empty queue must find out about the dead as one that waits does.
-  ring_look_around(q, result == -EAGAIN);
+  if (result >= 0 || result == -EAGAIN) ring_look_around(q, result < 0);
   return result;
 }
 
@@ -201,7 +205,7 @@ int64_t ipckit_queue_peek(ipckit_queue_t* q, void* buffer, size_t size, ipckit_m
   if (message == NULL) message = &unwanted;
   int64_t result = ring_enter_consumers(q);
   if (result < 0) return result;
-  ring_choice choice;
+  ring_choice choice = {0};
   result = ring_choose(q, &choice);
   if (result == 0) {
     tell(q, &choice, choice.truth, message);

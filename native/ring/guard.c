@@ -33,7 +33,7 @@ static void on_bus_error(int number, siginfo_t* info, void* context) {
   for (ring_queue* q = __atomic_load_n(&guarded, __ATOMIC_ACQUIRE); q;
        q = __atomic_load_n(&q->next_guarded, __ATOMIC_ACQUIRE)) {
     uint8_t* start = (uint8_t*)q->h;
-    if (address < start || address >= start + q->map_bytes) continue;
+    if (address < start || address >= start + q->map_bytes || ring_people_forked(&q->people)) continue;
     ring_store(&q->lost, 1);
     void* zeros = mmap(start, q->map_bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);

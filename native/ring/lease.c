@@ -30,13 +30,15 @@ int64_t ipckit_queue_ack_many(ipckit_queue_t* q, const ipckit_token_t* tokens, s
   int64_t result = ring_enter_consumers(q);
   if (result < 0) return result;
   int64_t acked = 0;
+  ring_room room = ring_room_begin(q);
   for (size_t i = 0; i < count && result == 0; i++) {
     uint64_t truth = current(q, &tokens[i]);
     if (truth == 0) continue;
-    result = ring_end_success(q, tokens[i].cell, truth);
+    result = ring_end_success(q, &room, tokens[i].cell, truth);
     let_go(q);
     acked++;
   }
+  if (result == 0) ring_room_publish(q, &room);
   result = ring_leave_consumers(q, result < 0 ? result : acked);
   if (result > 0) {
     ring_wake_space(q, (int)(result > INT_MAX ? INT_MAX : result));
@@ -110,9 +112,7 @@ int ipckit_queue_extend(ipckit_queue_t* q, const ipckit_token_t* token, int64_t 
   return (int)ring_leave_consumers(q, result);
 }
 
-// ---- tasks
-// -------------------------------------------------------------------------------------------------------
-
+// Tasks.
 int ring_tasks_reserve(ring_queue* q, size_t room) {
   pthread_mutex_lock(&q->tasks_lock);
   ring_tasks* tasks = &q->tasks;

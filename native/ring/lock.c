@@ -40,7 +40,7 @@ static bool several_processors(void) {
   return several > 0;
 }
 
-int ring_lock_slow(uint32_t* word, const ring_people* people) {
+int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end) {
   for (int spin = several_processors() ? SPINS : 0; spin > 0; spin--) {
     uint32_t seen = ring_load(word);
     if (seen == 0 &&
@@ -49,11 +49,11 @@ int ring_lock_slow(uint32_t* word, const ring_people* people) {
     }
     ring_pause();
   }
-  const int64_t end = ring_now() + RING_LOCK_BOUND;
+  if (*end == 0) *end = ring_now() + RING_LOCK_BOUND;
   int64_t ask = 0;  // the first time at once: a dead owner should not cost 10 ms
   for (;;) {
     int64_t now = ring_now();
-    if (now >= end) return IPCKIT_E_HELD;
+    if (now >= *end) return IPCKIT_E_HELD;
     uint32_t seen = ring_load(word);
     if (seen == 0) {
       // With the bit, since others may sleep there too; it costs the owner one needless wake-up.

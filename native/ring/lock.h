@@ -13,14 +13,17 @@
 
 #define RING_OWNER_DEAD 1
 
-// No lock of ours is held longer than a recovery takes; one that is held longer belongs to a stopped process.
-#define RING_LOCK_BOUND (1500 * RING_MILLISECOND)
+// No lock of ours is held longer than a recovery takes; one that is held longer belongs to a stopped process,
+// or the word was scribbled over. An operation begins at most three times, and shall come back within two
+// seconds.
+#define RING_LOCK_BOUND (600 * RING_MILLISECOND)
 
-int ring_lock_slow(uint32_t* word, const ring_people* people);
+int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end);
 void ring_lock_wake(uint32_t* word);
 
 // 0, RING_OWNER_DEAD when its owner does not exist any more, or IPCKIT_E_HELD when it does and holds on.
-static inline int ring_lock(uint32_t* word, const ring_people* people) {
+// `end` is 0, or until when somebody who takes several locks is willing to wait for all of them.
+static inline int ring_lock(uint32_t* word, const ring_people* people, int64_t* end) {
   uint32_t free = 0;
   // Pairs with the exchange in ring_unlock: what the owner before us wrote is seen.
   if (__builtin_expect(
@@ -28,7 +31,7 @@ static inline int ring_lock(uint32_t* word, const ring_people* people) {
           1)) {
     return 0;
   }
-  return ring_lock_slow(word, people);
+  return ring_lock_slow(word, people, end);
 }
 
 // False when the word was not ours any more: somebody else wrote over it.

@@ -22,7 +22,7 @@ static int64_t attempt_join(ring_queue* q, void* context) {
 
 int ipckit_queue_join(ipckit_queue_t* q, int64_t timeout_ns) {
   if (timeout_ns < 0) return -EINVAL;
-  int64_t result = ring_retry(q, IPCKIT_WAIT_TASKS, false, timeout_ns, attempt_join, NULL);
+  int64_t result = ring_retry(q, IPCKIT_WAIT_TASKS, 0, timeout_ns, attempt_join, NULL);
   return result < 0 ? (int)result : 0;
 }
 
@@ -142,9 +142,7 @@ int ipckit_queue_participants(ipckit_queue_t* q, ipckit_participant_t* list, siz
   return attached;
 }
 
-// ---- verify
-// ------------------------------------------------------------------------------------------------------
-
+// Verify.
 // What each cell should be, gathered from the lists; private memory.
 typedef struct audit {
   uint8_t* listed;  // how often a cell stands in a list

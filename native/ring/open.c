@@ -22,9 +22,7 @@
 
 static const ipckit_queue_options_t defaults;
 
-// ---- names
-// -------------------------------------------------------------------------------------------------------
-
+// Names.
 typedef struct path {
   char directory[PATH_MAX];
   char file[PATH_MAX + NAME_LIMIT + 16];
@@ -51,9 +49,7 @@ int ipckit_queue_unlink(const char* name, const char* directory) {
   return unlink(p.file) < 0 ? -errno : 0;
 }
 
-// ---- the identity
-// ------------------------------------------------------------------------------------------------
-
+// The identity.
 static uint64_t checksum_of(const ipckit_layout_identity_t* identity) {
   ipckit_layout_identity_t copy = *identity;
   copy.version = 0;
@@ -154,15 +150,19 @@ static bool geometry_from_identity(ring_geometry* g, const ipckit_layout_identit
   return ring_geometry_derive(g);
 }
 
-// ---- handles
-// -----------------------------------------------------------------------------------------------------
-
+// Handles.
 static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
   ring_queue* q = calloc(1, sizeof *q);
   if (q == NULL) return NULL;
   q->people.fd = fd;
   q->people.slot = IPCKIT_LAYOUT_NONE;
+  struct stat file;
+  if (fstat(fd, &file) == 0) {
+    q->people.device = (uint64_t)file.st_dev;
+    q->people.inode = (uint64_t)file.st_ino;
+  }
   q->prefetch = o->prefetch;
+  q->until_look = 256;  // attaching looks around
   for (int i = 0; i < 3; i++) q->spins[i] = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1000 : 0;
   pthread_mutex_init(&q->tasks_lock, NULL);
   return q;
@@ -172,6 +172,13 @@ static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
 static int map(ring_queue* q) {
   void* start = mmap(NULL, q->g.total_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, q->people.fd, 0);
   if (start == MAP_FAILED) return -errno;
+  // A mapping keeps the open file description, and with it our lock: a child that had it would keep us alive
+  // for ever.
+  if (madvise(start, q->g.total_bytes, MADV_DONTFORK) < 0) {
+    int failed = -errno;
+    munmap(start, q->g.total_bytes);
+    return failed;
+  }
   uint8_t* bytes = start;
   q->h = start;
   q->map_bytes = q->g.total_bytes;
@@ -190,10 +197,12 @@ static int map(ring_queue* q) {
 }
 
 static void destroy(ring_queue* q) {
+  const bool forked = q->people.stamp != 0 && ring_people_forked(&q->people);
   if (q->people.fd >= 0) close(q->people.fd);
   if (q->h) {
     ring_guard_remove(q);
-    munmap(q->h, q->map_bytes);
+    // In a forked child the mapping does not exist, and something else may lie there.
+    if (!forked) munmap(q->h, q->map_bytes);
   }
   pthread_mutex_destroy(&q->tasks_lock);
   free(q->tasks.tokens);
@@ -238,9 +247,7 @@ int ipckit_queue_close(ipckit_queue_t* q) {
   return 0;
 }
 
-// ---- creating
-// ----------------------------------------------------------------------------------------------------
-
+// Creating.
 static void fill(ring_queue* q, const ipckit_layout_identity_t* id) {
   ipckit_layout_header_t* h = q->h;
   h->identity = *id;
@@ -327,9 +334,7 @@ static int create(const path* p, const ipckit_queue_options_t* o, ipckit_queue_t
   return result;
 }
 
-// ---- opening
-// -----------------------------------------------------------------------------------------------------
-
+// Opening.
 static int check_file(int fd, const ipckit_queue_options_t* o, ipckit_refusal_t* refusal, uint64_t* size) {
   struct stat file;
   if (fstat(fd, &file) < 0) return -errno;
@@ -417,9 +422,7 @@ static int open_existing(const path* p, const ipckit_queue_options_t* o, ipckit_
   return result;
 }
 
-// ---- the three doors
-// ---------------------------------------------------------------------------------------------
-
+// The three doors.
 int ipckit_queue_create(const char* name, const ipckit_queue_options_t* options, ipckit_refusal_t* refusal,
                         ipckit_queue_t** queue) {
   path p;

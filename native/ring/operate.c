@@ -19,7 +19,7 @@ int ring_usable(ring_queue* q) {
   // Pairs with the store in ipckit_queue_shutdown.
   uint32_t state = ring_load_acquire(&q->h->state);
   if (__builtin_expect(state - 1 >= 3, 0)) return IPCKIT_E_CORRUPT;
-  // Somebody closed our descriptor, so we looked dead and were recovered from.
+  // We were taken for dead, which no correct program brings about: our lock lives as long as the mapping.
   const uint32_t* place = &q->people.table[q->people.slot].word;
   if (__builtin_expect(ring_load(place) != (q->people.epoch << 2 | IPCKIT_SLOT_USED), 0)) {
     return ring_load(&q->lost) ? IPCKIT_E_CORRUPT : -EBADF;
@@ -31,11 +31,12 @@ static int enter(ring_queue* q, uint32_t* lock) {
   int result = ring_usable(q);
   if (result < 0) return result;
   // Each turn but the last recovers from one death, so a few turns are many.
+  int64_t end = 0;
   for (int turn = 0; turn < 8; turn++) {
-    result = ring_lock(lock, &q->people);
+    result = ring_lock(lock, &q->people, &end);
     if (__builtin_expect(result == 0, 1)) return 0;
     if (result < 0) return ring_load(&q->lost) ? IPCKIT_E_CORRUPT : result;
-    result = ring_recover(q);
+    result = ring_recover(q, &end);
     if (result < 0) return result;
   }
   return IPCKIT_E_HELD;
@@ -45,14 +46,15 @@ int ring_enter_producers(ring_queue* q) { return enter(q, &q->h->producer_lock);
 int ring_enter_consumers(ring_queue* q) { return enter(q, &q->h->consumer_lock); }
 
 int ring_enter_both(ring_queue* q) {
+  int64_t end = 0;
   for (int turn = 0; turn < 8; turn++) {
     int result = enter(q, &q->h->producer_lock);
     if (result < 0) return result;
-    result = ring_lock(&q->h->consumer_lock, &q->people);
+    result = ring_lock(&q->h->consumer_lock, &q->people, &end);
     if (result == 0) return 0;
     int64_t left = ring_leave_producers(q, result < 0 ? result : 0);
     if (left < 0) return (int)left;
-    result = ring_recover(q);
+    result = ring_recover(q, &end);
     if (result < 0) return result;
   }
   return IPCKIT_E_HELD;
@@ -104,6 +106,7 @@ int ipckit_queue_sweep(ipckit_queue_t* q) {
   if (result < 0) return result;
   uint64_t dead[RING_MAX_PARTICIPANTS];
   if (ring_people_dead(&q->people, dead) == 0) return 0;
-  result = ring_recover(q);
+  int64_t end = 0;
+  result = ring_recover(q, &end);
   return result < 0 ? result : 1;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "ipckit/queue.h"
 #include "word.h"
@@ -81,6 +82,14 @@ static int byte_lock(const ring_people* people, int command, short type, uint32_
   return command == F_OFD_GETLK && lock.l_type != F_UNLCK;
 }
 
+// Whether the descriptor is still that of the file. The mapping keeps our own lock, also without a
+// descriptor.
+static bool still_ours(const ring_people* people) {
+  struct stat file;
+  return fstat(people->fd, &file) == 0 && (uint64_t)file.st_dev == people->device &&
+         (uint64_t)file.st_ino == people->inode;
+}
+
 bool ring_people_used(const ring_people* people, uint32_t slot, uint32_t* epoch) {
   // Pairs with the store in attach (a new owner's epoch) and in bury and detach (nobody's).
   uint32_t word = ring_load_acquire(&people->table[slot].word);
@@ -90,7 +99,7 @@ bool ring_people_used(const ring_people* people, uint32_t slot, uint32_t* epoch)
 
 bool ring_people_alive(const ring_people* people, uint32_t slot) {
   // Our own lock does not conflict with us. When the kernel cannot say, nobody is declared dead.
-  return slot == people->slot || byte_lock(people, F_OFD_GETLK, F_WRLCK, slot) != 0;
+  return slot == people->slot || !still_ours(people) || byte_lock(people, F_OFD_GETLK, F_WRLCK, slot) != 0;
 }
 
 uint32_t ring_people_dead(const ring_people* people, uint64_t dead[RING_MAX_PARTICIPANTS]) {

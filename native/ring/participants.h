@@ -14,7 +14,9 @@
 typedef struct ring_people {
   ipckit_layout_participant_t* table;
   uint32_t count;
-  int fd;          // -1 in a forked child
+  int fd;           // -1 in a forked child
+  uint64_t device;  // of the file, since a program may close our descriptor and get its number for another
+  uint64_t inode;
   uint32_t slot;   // mine
   uint32_t epoch;  // mine
   uint32_t tag;    // mine, as owner of a lock; see lock.h

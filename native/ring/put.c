@@ -163,16 +163,14 @@ int64_t ipckit_queue_put_many(ipckit_queue_t* q, const ipckit_slice_t* slices, s
   if (timeout_ns < 0) return -EINVAL;
   if (count == 0) return ring_usable(q);
   if (count > INT_MAX) count = INT_MAX;
-  bool large = false;
   for (size_t i = 0; i < count; i++) {
     int wrong = check(q, &slices[i]);
     // What stands before it is put; the caller meets the error when it comes to it.
     if (wrong < 0 && i == 0) return wrong;
     if (wrong < 0) count = i;
   }
-  large = slices[0].length > IPCKIT_LAYOUT_INLINE;
   put p = {slices, count};
-  int64_t result = ring_retry(q, IPCKIT_WAIT_SPACE, large, timeout_ns, attempt, &p);
+  int64_t result = ring_retry(q, IPCKIT_WAIT_SPACE, slices[0].length, timeout_ns, attempt, &p);
   if (result > 0) {
     ring_play_role(q, IPCKIT_ROLE_PRODUCER);
     ring_look_around(q, false);

@@ -61,9 +61,7 @@ struct ipckit_queue {
 
 typedef struct ipckit_queue ring_queue;
 
-// ---- truth words
-// -----------------------------------------------------------------------------------------------
-
+// Truth words.
 #define RING_GENERATION_MASK ((1ULL << IPCKIT_TRUTH_GENERATION_BITS) - 1)
 #define RING_MAX_DELIVERY 0x7fffU
 
@@ -94,9 +92,7 @@ static inline uint32_t* ring_tail(ring_queue* q, uint32_t priority) {
   return priority == 0 ? &q->h->tail : &q->h->tails[priority];
 }
 
-// ---- beginning and ending an operation (operate.c)
-// ---------------------------------------------------------------
-
+// Beginning and ending an operation (operate.c):
 // Checks the handle and takes a lock, recovering when its owner is dead. 0 or negative.
 int ring_enter_producers(ring_queue* q);
 int ring_enter_consumers(ring_queue* q);
@@ -112,26 +108,33 @@ void ring_play_role(ring_queue* q, uint32_t role);
 // Looks for dead participants when the last look is a while ago. Cheap; called between operations.
 void ring_look_around(ring_queue* q, bool idle);
 
-// ---- recovery (recover.c)
-// ------------------------------------------------------------------------------------------
-
+// Recovery (recover.c):
 // Rebuilds every index from the truth words and gives back what the dead hold. May be killed anywhere and be
-// called again. `leaving`: what this handle holds goes back as well.
-int ring_recover(ring_queue* q);
-// The pass itself, under both locks. Adds to *changed what waiters should know of.
+// called again. `end` as in ring_lock.
+int ring_recover(ring_queue* q, int64_t* end);
+// The pass itself, under both locks. `leaving`: what this handle holds goes back as well.
 int ring_rebuild(ring_queue* q, bool leaving);
 void ring_wake_everyone(ring_queue* q);
 
-// ---- cells, blocks and heaps (cells.c)
-// -------------------------------------------------------------------------------
-
+// Cells, blocks and heaps (cells.c):
 // Under the producers' lock. Takes a free cell and its blocks, which are not yet the message's: negative when
 // there are none (-EAGAIN) or the indices make no sense.
 int ring_allocate(ring_queue* q, size_t length, uint32_t* cell);
-// Under the consumers' lock. Makes a cell free, which is the commit point of an acknowledgement, and returns
-// the room.
-int ring_release(ring_queue* q, uint32_t cell, uint64_t truth);
+// Room that an operation gives back under the consumers' lock. Kept in private memory and published once,
+// since each publication takes the line from the producers. While one is begun nothing else may give back
+// room.
+typedef struct ring_room {
+  uint32_t free_tail, block_tail;
+  uint64_t done;
+} ring_room;
+ring_room ring_room_begin(ring_queue* q);
+void ring_room_publish(ring_queue* q, const ring_room* room);
+// Makes a cell free, which is the commit point of an acknowledgement, and returns its room.
+int ring_release_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
 // The same for a message that counts as pending: it is done.
+int ring_finish_into(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
+// Begin, do one of these, and publish.
+int ring_release(ring_queue* q, uint32_t cell, uint64_t truth);
 int ring_finish(ring_queue* q, uint32_t cell, uint64_t truth);
 // Copy between private memory and a cell's payload. `length` is a checked copy.
 int ring_copy_in(ring_queue* q, uint32_t cell, const void* data, size_t length);
@@ -150,18 +153,19 @@ int ring_heap_move(ring_queue* q, enum ring_heap heap, uint32_t cell);
 int ring_heap_append(ring_queue* q, enum ring_heap heap, uint32_t cell);
 void ring_heap_order(ring_queue* q, enum ring_heap heap);
 
-// ---- who is next, and the end of a delivery (select.c)
-// ---------------------------------------------------------------
-
+// Who is next, and the end of a delivery (select.c):
 typedef struct ring_choice {
   uint32_t cell;
   uint64_t truth;
   uint32_t length;
   uint32_t priority;
   bool returned;  // it stands first in the heap of returned ones, not in a ring
+  uint32_t left;  // within one batch: what its ring holds after it
+  bool settled;   // and leases that ran out were looked for
 } ring_choice;
 
-// Under the consumers' lock: finds the next message and leaves it. 0, -EAGAIN, IPCKIT_E_CORRUPT.
+// Under the consumers' lock: finds the next message and leaves it. 0, -EAGAIN, IPCKIT_E_CORRUPT. A batch
+// hands in the choice before this one, and all zeros first.
 int ring_choose(ring_queue* q, ring_choice* choice);
 // Takes it out of its list; its truth word is still READY.
 int ring_unlist(ring_queue* q, const ring_choice* choice);
@@ -171,16 +175,14 @@ int ring_settle_due(ring_queue* q);
 int ring_give_back(ring_queue* q, uint32_t cell, uint64_t truth, uint64_t ready_at);
 int ring_give_up(ring_queue* q, uint32_t cell, uint64_t truth, uint32_t reason);
 // It ended well, or for good.
-int ring_end_success(ring_queue* q, uint32_t cell, uint64_t truth);
+int ring_end_success(ring_queue* q, ring_room* room, uint32_t cell, uint64_t truth);
 int ring_end_rejected(ring_queue* q, uint32_t cell, uint64_t truth);
 // Without the lock: whether a get might find something. A hint.
 bool ring_maybe_ready(ring_queue* q);
 // Time of the next lease's end or delayed message, INT64_MAX for none. A hint.
 int64_t ring_next_due(ring_queue* q);
 
-// ---- waiting (wait.c)
-// -----------------------------------------------------------------------------------------------
-
+// Waiting (wait.c):
 // After the publication and the exchange of ring_unlock, which is the fence between: wakes up to `count`.
 void ring_wake(ipckit_layout_wait_t* place, int count);
 void ring_wake_space(ring_queue* q, int count);
@@ -189,13 +191,12 @@ void ring_wake_tasks(ring_queue* q);
 void ring_wake_on(ring_queue* q);
 
 typedef int64_t (*ring_attempt)(ring_queue* q, void* context);
-// Tries until the result is not -EAGAIN or the time is over (-ETIMEDOUT; -EAGAIN when it was 0).
-int64_t ring_retry(ring_queue* q, uint32_t interest, bool large, int64_t timeout_ns, ring_attempt attempt,
-                   void* context);
+// Tries until the result is not -EAGAIN or the time is over (-ETIMEDOUT; -EAGAIN when it was 0). `length`: of
+// the message for which a producer waits.
+int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t timeout_ns,
+                   ring_attempt attempt, void* context);
 
-// ---- the guard against truncation (guard.c)
-// ---------------------------------------------------------------------------
-
+// The guard against truncation (guard.c):
 void ring_guard_add(ring_queue* q);
 void ring_guard_remove(ring_queue* q);
 

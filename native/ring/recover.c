@@ -157,8 +157,8 @@ void ring_wake_everyone(ring_queue* q) {
 
 // Takes a lock or finds that its owner is dead. Such a word stays as it is until both locks are ours: it is
 // the mark that a rebuild is due, should we have to give up or die.
-static int claim(ring_queue* q, uint32_t* lock, bool* taken) {
-  int result = ring_lock(lock, &q->people);
+static int claim(ring_queue* q, uint32_t* lock, bool* taken, int64_t* end) {
+  int result = ring_lock(lock, &q->people, end);
   *taken = result == 0;
   return result < 0 ? result : 0;
 }
@@ -172,25 +172,24 @@ static int inherit(ring_queue* q, uint32_t* lock) {
   return IPCKIT_E_CORRUPT;
 }
 
-static int claim_recovery(ring_queue* q) {
+static int claim_recovery(ring_queue* q, int64_t* end) {
   uint32_t* lock = &q->h->recovery_lock;
   for (int turn = 0; turn < 8; turn++) {
-    uint32_t seen = ring_load(lock);
-    int result = ring_lock(lock, &q->people);
+    int result = ring_lock(lock, &q->people, end);
     if (result <= 0) return result;
-    seen = ring_load(lock);
+    uint32_t seen = ring_load(lock);
     if (seen != 0 && !ring_lock_owner_lives(seen, &q->people) && ring_lock_inherit(lock, seen, &q->people))
       return 0;
   }
   return IPCKIT_E_HELD;
 }
 
-static int recover_locked(ring_queue* q) {
+static int recover_locked(ring_queue* q, int64_t* end) {
   ipckit_layout_header_t* h = q->h;
   bool producers = false, consumers = false;
-  int result = claim(q, &h->producer_lock, &producers);
+  int result = claim(q, &h->producer_lock, &producers, end);
   if (result < 0) return result;
-  result = claim(q, &h->consumer_lock, &consumers);
+  result = claim(q, &h->consumer_lock, &consumers, end);
   if (result < 0) {
     if (producers) ring_unlock(&h->producer_lock, &q->people);
     return result;
@@ -203,12 +202,12 @@ static int recover_locked(ring_queue* q) {
   return (int)ring_leave_both(q, result);
 }
 
-int ring_recover(ring_queue* q) {
+int ring_recover(ring_queue* q, int64_t* end) {
   int result = ring_usable(q);
   if (result < 0) return result;
-  result = claim_recovery(q);
+  result = claim_recovery(q, end);
   if (result < 0) return result;
-  result = recover_locked(q);
+  result = recover_locked(q, end);
   // Those whose wake-up the dead swallowed, and those who may go on now.
   if (result == 0) ring_wake_everyone(q);
   ring_unlock(&q->h->recovery_lock, &q->people);

@@ -58,18 +58,19 @@ static ipckit_layout_wait_t* place_of(ring_queue* q, uint32_t interest) {
   return interest == IPCKIT_WAIT_SPACE ? &q->h->space : &q->h->tasks;
 }
 
-static bool maybe_room(ring_queue* q) {
+static bool maybe_room(ring_queue* q, uint64_t length) {
   ipckit_layout_header_t* h = q->h;
   if (ring_load(&h->state) != IPCKIT_STATE_OPEN) return true;
   uint64_t done = ring_load_acquire(&h->done);
-  return ring_load(&h->next_seq) - 1 - done + ring_load(&h->writing) < q->g.capacity;
+  if (ring_load(&h->next_seq) - 1 - done + ring_load(&h->writing) >= q->g.capacity) return false;
+  return ring_load_acquire(&h->block_tail) - ring_load(&h->block_head) >= ring_blocks_of(q, length);
 }
 
-// A hint, without locks.
-static bool maybe(ring_queue* q, uint32_t interest) {
+// A hint, without locks. `length`: of the message for which there should be room.
+static bool maybe(ring_queue* q, uint32_t interest, uint64_t length) {
   if (ring_load(&q->lost)) return true;
   if (interest == IPCKIT_WAIT_ITEMS) return ring_maybe_ready(q) || ring_load(&q->h->state) == 0;
-  if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q);
+  if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q, length);
   return nothing_pending(q) || ring_load(&q->h->state) >= IPCKIT_STATE_STOPPED;
 }
 
@@ -93,12 +94,12 @@ static int64_t bound(ring_queue* q, uint32_t interest, int64_t now, int64_t end)
 }
 
 // Polls for a while; true when a try may succeed. Learns whether that pays.
-static bool poll(ring_queue* q, uint32_t interest) {
+static bool poll(ring_queue* q, uint32_t interest, uint64_t length) {
   uint32_t* learned = &q->spins[interest >> 1];
   uint32_t budget = ring_load(learned);
   const uint32_t spins = budget < PROBE_EVERY ? (budget == 0 ? SPINS_PROBE : 0) : budget;
   for (uint32_t i = 0; i < spins; i++) {
-    if (maybe(q, interest)) {
+    if (maybe(q, interest, length)) {
       if (i == 0) return true;  // it was there already, which says nothing about polling
       budget = spins * 2 < SPINS_MOST ? spins * 2 : SPINS_MOST;
       ring_store(learned, budget < SPINS_FIRST ? SPINS_FIRST : budget);
@@ -112,19 +113,19 @@ static bool poll(ring_queue* q, uint32_t interest) {
   return false;
 }
 
-int64_t ring_retry(ring_queue* q, uint32_t interest, bool large, int64_t timeout_ns, ring_attempt attempt,
-                   void* context) {
+int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t timeout_ns,
+                   ring_attempt attempt, void* context) {
   int64_t result = attempt(q, context);
   if (result != -EAGAIN || timeout_ns == 0) return result;
   int64_t now = ring_now();
   const int64_t end = ring_after(now, timeout_ns);
   ipckit_layout_wait_t* place = place_of(q, interest);
   for (;;) {
-    if (poll(q, interest)) {
+    if (poll(q, interest, length)) {
       result = attempt(q, context);
       if (result != -EAGAIN) return result;
     }
-    uint32_t event = arm(place, large);
+    uint32_t event = arm(place, ring_blocks_of(q, length) > 0);
     result = attempt(q, context);
     if (result != -EAGAIN) return result;
     now = ring_now();
@@ -133,12 +134,12 @@ int64_t ring_retry(ring_queue* q, uint32_t interest, bool large, int64_t timeout
     if (slept == -ETIMEDOUT) ring_look_around(q, true);
   }
   // A wake-up may have been meant for us; another waiter gets it.
-  if (maybe(q, interest)) ring_wake(place, 1);
+  if (maybe(q, interest, length)) ring_wake(place, 1);
   return -ETIMEDOUT;
 }
 
-int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, ipckit_wait_word_t words[IPCKIT_WAIT_WORDS],
-                     int64_t* bound_ns) {
+int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, uint64_t length,
+                     ipckit_wait_word_t words[IPCKIT_WAIT_WORDS], int64_t* bound_ns) {
   int result = ring_usable(q);
   if (result < 0) return result;
   if (interest == 0 || (interest & ~7U) != 0) return -EINVAL;
@@ -146,14 +147,12 @@ int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, ipckit_wait_word_t wo
   for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
     if (!(interest & one)) continue;
     ipckit_layout_wait_t* place = place_of(q, one);
-    // The size that the caller waits for is not known here, so it counts as large.
     words[count].address = &place->event;
-    words[count].expected = arm(place, one == IPCKIT_WAIT_SPACE && q->g.blocks > 0);
+    words[count].expected = arm(place, one == IPCKIT_WAIT_SPACE && ring_blocks_of(q, length) > 0);
     count++;
   }
-  // Space in bytes is not looked at: a caller that was refused for it is woken by the next message that goes.
   for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
-    if ((interest & one) && maybe(q, one)) return 0;
+    if ((interest & one) && maybe(q, one, length)) return 0;
   }
   *bound_ns = bound(q, interest, ring_now(), INT64_MAX);
   return count;
@@ -163,7 +162,7 @@ int ipckit_queue_disarm(ipckit_queue_t* q, uint32_t interest) {
   int result = ring_usable(q);
   if (result < 0) return result;
   for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
-    if ((interest & one) && maybe(q, one))
+    if ((interest & one) && maybe(q, one, 0))
       ring_wake(place_of(q, one), one == IPCKIT_WAIT_TASKS ? INT_MAX : 1);
   }
   return 0;

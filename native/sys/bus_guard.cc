@@ -1,6 +1,5 @@
 #include "sys/bus_guard.h"
 
-#include <dlfcn.h>
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -8,6 +7,8 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+
+#include "sys/stay_loaded.h"
 
 namespace ipckit::sys {
 
@@ -99,17 +100,10 @@ void on_bus_error(int number, siginfo_t* info, void* context) {
   errno = error;
 }
 
-/// A worker thread that loaded us alone unloads us when it ends; the handler must stay.
-void stay_loaded() {
-  Dl_info self{};
-  if (::dladdr(reinterpret_cast<void*>(&on_bus_error), &self) == 0) return;
-  (void)::dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 /// Once in the process: a second time might find a handler that goes on to ours, and would run in circles.
 int install_handler() {
   static const int error = [] {
-    stay_loaded();
+    stay_loaded(reinterpret_cast<void*>(&on_bus_error));
     struct sigaction ours {};
     if (::sigaction(SIGBUS, nullptr, &previous) != 0) return errno;
     ours.sa_sigaction = on_bus_error;

@@ -553,21 +553,37 @@ TEST(Waiting, ArmTellsToTryOrWhatToWaitFor) {
   Queue queue(options);
   ipckit_wait_word_t words[IPCKIT_WAIT_WORDS];
   int64_t bound = 0;
-  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE, words, &bound), 0);
-  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, words, &bound), 1);
+  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE, 1, words, &bound), 0);
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 1, words, &bound), 1);
   EXPECT_EQ(__atomic_load_n(words[0].address, __ATOMIC_SEQ_CST), words[0].expected);
   EXPECT_GT(bound, 0);
   EXPECT_LE(bound, kSecond);
   put(queue, "x");
   EXPECT_NE(__atomic_load_n(words[0].address, __ATOMIC_SEQ_CST), words[0].expected)
       << "an armed waiter is told";
-  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, words, &bound), 0);
-  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE | IPCKIT_WAIT_TASKS, words, &bound), 2);
+  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 1, words, &bound), 0);
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE | IPCKIT_WAIT_TASKS, 1, words, &bound), 2);
   get(queue);
   EXPECT_NE(__atomic_load_n(words[0].address, __ATOMIC_SEQ_CST), words[0].expected);
   EXPECT_NE(__atomic_load_n(words[1].address, __ATOMIC_SEQ_CST), words[1].expected);
-  EXPECT_EQ(ipckit_queue_arm(queue, 0, words, &bound), -EINVAL);
-  EXPECT_EQ(ipckit_queue_arm(queue, 8, words, &bound), -EINVAL);
+  EXPECT_EQ(ipckit_queue_arm(queue, 0, 1, words, &bound), -EINVAL);
+  EXPECT_EQ(ipckit_queue_arm(queue, 8, 1, words, &bound), -EINVAL);
+}
+
+TEST(Waiting, ArmLooksForAsManyBytesAsAreWanted) {
+  ipckit_queue_options_t options = {};
+  options.capacity = 10;
+  options.capacity_bytes = 1024;
+  options.max_message_bytes = 1024;
+  options.block_bytes = 256;
+  Queue queue(options);
+  put(queue, std::string(600, 'x'));
+  ipckit_wait_word_t words[IPCKIT_WAIT_WORDS];
+  int64_t bound = 0;
+  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE, 256, words, &bound), 0);
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_SPACE, 257, words, &bound), 1);
+  get(queue);
+  EXPECT_NE(__atomic_load_n(words[0].address, __ATOMIC_SEQ_CST), words[0].expected);
 }
 
 TEST(Waiting, TheBoundEndsWhenADelayedMessageIsDue) {
@@ -577,7 +593,7 @@ TEST(Waiting, TheBoundEndsWhenADelayedMessageIsDue) {
   lease(queue, &message, 5 * kMillisecond);
   ipckit_wait_word_t words[IPCKIT_WAIT_WORDS];
   int64_t bound = 0;
-  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, words, &bound), 1);
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 1, words, &bound), 1);
   EXPECT_LE(bound, 5 * kMillisecond);
 }
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The queue in shared memory under SIGKILL: at every instruction, at random ones, in recoveries, and in a storm.
+#   .ci/lanes/crash.sh [short | long]     three minutes, or some hours
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+length=${1:-short}
+build=build-native-plain
+cmake -S . -B "$build" -DIPCKIT_SANITIZE= -DCMAKE_BUILD_TYPE=RelWithDebInfo
+cmake --build "$build" --parallel "$(nproc)" --target every_instruction storm
+run() { node scripts/isolated.mjs "$build/test/crash/$@"; }
+
+run every_instruction --snapshots
+if [ "$length" = long ]; then
+  run every_instruction --snapshots --recovery
+  run every_instruction --full
+  run storm --seconds 3600
+else
+  run every_instruction --seconds 30
+  run every_instruction --seconds 30 --recovery
+  run storm --seconds 60
+fi
