@@ -151,11 +151,15 @@ describe('taskDone', () => {
     await queue.join()
   })
 
-  test('is an error where values are got for good, and for leases', async () => {
+  test('is refused where values are got for good', async () => {
     const queue = await create()
     await queue.put('a')
     await queue.get()
-    expect(() => queue.taskDone()).toThrow(expect.objectContaining(tasks))
+    const refused = { code: 'ERR_IPC_UNSUPPORTED', message: expect.stringContaining('joinable: true') }
+    expect(() => queue.taskDone()).toThrow(expect.objectContaining(refused))
+  })
+
+  test('does not count leases', async () => {
     const joinable = await create({ joinable: true })
     await joinable.put('a')
     await joinable.lease()
