@@ -1,4 +1,5 @@
-// The twin's queue: in shared memory, through libipckit, which is compiled into the twin. The only one with batches.
+// The twin's queue: in shared memory, through libipckit, which is compiled into the twin. The only one with
+// batches.
 #include <errno.h>
 #include <string.h>
 

@@ -2,7 +2,11 @@
 // Puts jobs for the workers of shm/worker.mjs, waits until all are done, and sends the workers home.
 import { json, Queue } from 'ipckit'
 
-const jobs = await Queue.openOrCreate('shm:/thumbnails', { codec: json(), maxDeliveries: 3, deadLetters: 100 })
+const jobs = await Queue.openOrCreate('shm:/thumbnails', {
+  codec: json(),
+  maxDeliveries: 3,
+  deadLetters: 100,
+})
 await jobs.putMany(['cat', 'dog', 'cow'].map((name) => ({ picture: `${name}.jpg` })))
 await jobs.join()
 

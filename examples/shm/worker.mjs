@@ -3,7 +3,11 @@
 // another worker is given the job. The loop ends when jobs.mjs has shut the queue down.
 import { json, Queue } from 'ipckit'
 
-const jobs = await Queue.openOrCreate('shm:/thumbnails', { codec: json(), maxDeliveries: 3, deadLetters: 100 })
+const jobs = await Queue.openOrCreate('shm:/thumbnails', {
+  codec: json(),
+  maxDeliveries: 3,
+  deadLetters: 100,
+})
 for await (const lease of jobs.leases({ leaseMs: 30_000 })) {
   const { picture } = lease.value
   if (lease.redelivered) console.log(`${picture} was begun before`)

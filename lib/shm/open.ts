@@ -118,7 +118,8 @@ function sizesOf(options: CreateOptions): number[] {
   const message = optional('maxMessageBytes', options.maxMessageBytes, 1, largestMessage) || 8192
   // 0: the C library knows its blocks, and /dev/shm of a container has 64 MiB as a rule.
   const bytes = optional('capacityBytes', options.capacityBytes, 1, Number.MAX_SAFE_INTEGER)
-  if (bytes > 0 && bytes < message) throw outOfRange('capacityBytes', `at least maxMessageBytes, ${message}`, bytes)
+  if (bytes > 0 && bytes < message)
+    throw outOfRange('capacityBytes', `at least maxMessageBytes, ${message}`, bytes)
   return [
     capacity,
     optional('deadLetters', options.deadLetters, 0, most),

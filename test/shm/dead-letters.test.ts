@@ -57,7 +57,11 @@ test('dead letters are kept in the order in which they were given up, the oldest
   for (const at of [4, 0, 3, 1, 2]) leases[at]?.reject()
   expect(queue.stat()).toMatchObject({ deadLetters: 3, totals: { done: 5, dead: 5, dropped: 2 } })
   const other = await again(queue)
-  expect([other.tryGetDeadLetter(), queue.tryGetDeadLetter(), other.tryGetDeadLetter()]).toEqual(['d', 'b', 'c'])
+  expect([other.tryGetDeadLetter(), queue.tryGetDeadLetter(), other.tryGetDeadLetter()]).toEqual([
+    'd',
+    'b',
+    'c',
+  ])
   expect(queue.tryGetDeadLetter()).toBeUndefined()
 })
 

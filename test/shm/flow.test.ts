@@ -6,7 +6,9 @@ import { settledCounts } from '../helpers/counts.ts'
 import { randomFrom, seed } from '../helpers/random.ts'
 import { again, create, delivery, factsOf } from './support.ts'
 
-test(`10,000 aborted leases while messages flow lose and duplicate nothing (seed ${seed})`, { timeout: 120_000 }, async () => {
+test(`10,000 aborted leases while messages flow lose and duplicate nothing (seed ${seed})`, {
+  timeout: 120_000,
+}, async () => {
   const random = randomFrom(seed)
   const queue = await create({ capacity: 64 })
   const other = await again(queue)
@@ -25,7 +27,10 @@ test(`10,000 aborted leases while messages flow lose and duplicate nothing (seed
     const waits: Promise<void>[] = []
     for (let count = 0; count < 16; count++) {
       const abort = new AbortController()
-      const lease = (random(2) === 0 ? queue : other).lease({ signal: abort.signal, leaseMs: random(2) * 60_000 })
+      const lease = (random(2) === 0 ? queue : other).lease({
+        signal: abort.signal,
+        leaseMs: random(2) * 60_000,
+      })
       waits.push(
         lease.then(settle, (reason) => {
           if (reason !== 'no more') throw reason

@@ -11,7 +11,12 @@ describe('a process that holds messages', () => {
     ['is killed', {}, (program) => program.kill('SIGKILL'), { code: null, signal: 'SIGKILL' }],
     ['is asked to end', {}, (program) => program.kill('SIGTERM'), { code: null, signal: 'SIGTERM' }],
     ['exits', { end: 'exit' }, (program) => program.tellNothingMore(), { code: 0, signal: null }],
-    ['comes to its end', { end: 'naturally' }, (program) => program.tellNothingMore(), { code: 0, signal: null }],
+    [
+      'comes to its end',
+      { end: 'naturally' },
+      (program) => program.tellNothingMore(),
+      { code: 0, signal: null },
+    ],
     ['throws', { end: 'throw' }, (program) => program.tellNothingMore(), { code: 1, signal: null }],
   ])('%s: another gets them, in order and marked', async (_, argument, finish, how) => {
     const queue = await create({ capacity: 4 })

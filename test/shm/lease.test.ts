@@ -102,7 +102,12 @@ describe('leaseMany', () => {
   test('makes deliveries that are settled one by one, in any order', async () => {
     const queue = await create()
     await queue.putMany(['a', 'b', 'c', 'd'])
-    const [a, b, c, d] = (await queue.leaseMany(4)) as [Lease<string>, Lease<string>, Lease<string>, Lease<string>]
+    const [a, b, c, d] = (await queue.leaseMany(4)) as [
+      Lease<string>,
+      Lease<string>,
+      Lease<string>,
+      Lease<string>,
+    ]
     c.ack()
     b.nack()
     d.reject()
@@ -139,18 +144,21 @@ describe('leases', () => {
 })
 
 describe('settling', () => {
-  test.each(['ack', 'nack', 'reject'] as const)('a second time, after %s, is stale and changes nothing', async (first) => {
-    const queue = await create({ deadLetters: 4 })
-    await queue.putMany(['a', 'b'])
-    const lease = await queue.lease()
-    lease[first]()
-    const before = queue.stat()
-    for (const second of ['ack', 'nack', 'reject'] as const) {
-      expect(() => lease[second]()).toThrow(expect.objectContaining(stale))
-    }
-    expect(() => lease.extend(1000)).toThrow(expect.objectContaining(stale))
-    expect(queue.stat()).toEqual(before)
-  })
+  test.each(['ack', 'nack', 'reject'] as const)(
+    'a second time, after %s, is stale and changes nothing',
+    async (first) => {
+      const queue = await create({ deadLetters: 4 })
+      await queue.putMany(['a', 'b'])
+      const lease = await queue.lease()
+      lease[first]()
+      const before = queue.stat()
+      for (const second of ['ack', 'nack', 'reject'] as const) {
+        expect(() => lease[second]()).toThrow(expect.objectContaining(stale))
+      }
+      expect(() => lease.extend(1000)).toThrow(expect.objectContaining(stale))
+      expect(queue.stat()).toEqual(before)
+    },
+  )
 
   test('an earlier delivery is stale when another handle holds the message, and leaves it there', async () => {
     const queue = await create()
@@ -159,11 +167,20 @@ describe('settling', () => {
     const other = await again(queue)
     const second = await other.lease({ timeoutMs: 20_000 })
     expect(factsOf(second)).toEqual(delivery('a', 2))
-    for (const settle of [() => first.ack(), () => first.nack(), () => first.reject(), () => first.extend(9)]) {
+    for (const settle of [
+      () => first.ack(),
+      () => first.nack(),
+      () => first.reject(),
+      () => first.extend(9),
+    ]) {
       expect(settle).toThrow(expect.objectContaining(stale))
     }
     expect(first.settled).toBe(true)
-    expect(queue.stat()).toMatchObject({ depth: 0, inFlight: 1, totals: { done: 0, redelivered: 1, expired: 1 } })
+    expect(queue.stat()).toMatchObject({
+      depth: 0,
+      inFlight: 1,
+      totals: { done: 0, redelivered: 1, expired: 1 },
+    })
     second.ack()
     expect(queue.stat()).toMatchObject({ inFlight: 0, totals: { done: 1 } })
   })
@@ -201,7 +218,12 @@ describe('settling', () => {
     await queue.put('a')
     const lease = await queue.lease()
     await queue.close()
-    for (const settle of [() => lease.ack(), () => lease.nack(), () => lease.reject(), () => lease.extend(9)]) {
+    for (const settle of [
+      () => lease.ack(),
+      () => lease.nack(),
+      () => lease.reject(),
+      () => lease.extend(9),
+    ]) {
       expect(settle).toThrow(ClosedError)
     }
     expect(factsOf(await other.lease())).toEqual(delivery('a', 2))
@@ -393,17 +415,27 @@ describe('a leased message that cannot be decoded', () => {
     return { queue, bytes }
   }
 
-  test.each(['lease', 'tryLease', 'leaseSync', 'leases'])('in %s is rejected, and its bytes are on the error', async (way) => {
-    const { queue, bytes } = await withBad({})
-    await bytes.put(bad, { priority: 2 })
-    await queue.put('good')
-    const failure = await (async () => (ways[way] as (typeof ways)[string])(queue))().catch((error: unknown) => error)
-    expect(failure).toBeInstanceOf(DecodeError)
-    expect(failure).toMatchObject({ bytes: new Uint8Array(bad), priority: 2, resource: queue.address })
-    expect(queue.stat()).toMatchObject({ depth: 1, inFlight: 0, deadLetters: 1, totals: { done: 1, dead: 1 } })
-    expect(Buffer.from(bytes.tryGetDeadLetter() as Uint8Array)).toEqual(bad)
-    expect((await queue.lease()).value).toBe('good')
-  })
+  test.each(['lease', 'tryLease', 'leaseSync', 'leases'])(
+    'in %s is rejected, and its bytes are on the error',
+    async (way) => {
+      const { queue, bytes } = await withBad({})
+      await bytes.put(bad, { priority: 2 })
+      await queue.put('good')
+      const failure = await (async () => (ways[way] as (typeof ways)[string])(queue))().catch(
+        (error: unknown) => error,
+      )
+      expect(failure).toBeInstanceOf(DecodeError)
+      expect(failure).toMatchObject({ bytes: new Uint8Array(bad), priority: 2, resource: queue.address })
+      expect(queue.stat()).toMatchObject({
+        depth: 1,
+        inFlight: 0,
+        deadLetters: 1,
+        totals: { done: 1, dead: 1 },
+      })
+      expect(Buffer.from(bytes.tryGetDeadLetter() as Uint8Array)).toEqual(bad)
+      expect((await queue.lease()).value).toBe('good')
+    },
+  )
 
   test('among many is rejected, and the others are on the error', async () => {
     const { queue, bytes } = await withBad({})
@@ -424,16 +456,44 @@ describe('a leased message that cannot be decoded', () => {
 
 describe('bad arguments', () => {
   test.each<[string, (queue: SharedQueue<string>) => unknown, string]>([
-    ['leaseMs', (queue) => queue.lease({ leaseMs: -1 }), 'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received -1'],
-    ['leaseMs', (queue) => queue.tryLease({ leaseMs: Number.NaN }), 'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received NaN'],
-    ['leaseMs', (queue) => queue.leaseSync({ leaseMs: '5' as never }), "Expected a number of milliseconds for `leaseMs`, received '5'"],
-    ['leaseMs', (queue) => queue.leases({ leaseMs: 2 ** 31 }), 'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received 2147483648'],
-    ['options', (queue) => queue.lease({ leasems: 5 } as never), 'Expected only the options leaseMs, timeoutMs, signal for `options`, received { leasems: undefined }'],
-    ['options', (queue) => queue.tryLease({ timeoutMs: 5 } as never), 'Expected only the options leaseMs for `options`, received { timeoutMs: undefined }'],
+    [
+      'leaseMs',
+      (queue) => queue.lease({ leaseMs: -1 }),
+      'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received -1',
+    ],
+    [
+      'leaseMs',
+      (queue) => queue.tryLease({ leaseMs: Number.NaN }),
+      'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received NaN',
+    ],
+    [
+      'leaseMs',
+      (queue) => queue.leaseSync({ leaseMs: '5' as never }),
+      "Expected a number of milliseconds for `leaseMs`, received '5'",
+    ],
+    [
+      'leaseMs',
+      (queue) => queue.leases({ leaseMs: 2 ** 31 }),
+      'Expected a number of milliseconds from 0 to 2147483647 for `leaseMs`, received 2147483648',
+    ],
+    [
+      'options',
+      (queue) => queue.lease({ leasems: 5 } as never),
+      'Expected only the options leaseMs, timeoutMs, signal for `options`, received { leasems: undefined }',
+    ],
+    [
+      'options',
+      (queue) => queue.tryLease({ timeoutMs: 5 } as never),
+      'Expected only the options leaseMs for `options`, received { timeoutMs: undefined }',
+    ],
     ['options', (queue) => queue.lease(5 as never), 'Expected an object for `options`, received 5'],
     ['max', (queue) => queue.leaseMany(0), 'Expected an integer from 1 to 256 for `max`, received 0'],
     ['max', (queue) => queue.leaseMany(257), 'Expected an integer from 1 to 256 for `max`, received 257'],
-    ['timeoutMs', (queue) => queue.lease({ timeoutMs: -1 }), 'Expected a number of milliseconds from 0 to 2147483647 for `timeoutMs`, received -1'],
+    [
+      'timeoutMs',
+      (queue) => queue.lease({ timeoutMs: -1 }),
+      'Expected a number of milliseconds from 0 to 2147483647 for `timeoutMs`, received -1',
+    ],
   ])('of %s are refused: %s', async (_, call, message) => {
     const queue = await create()
     await queue.put('a')
@@ -449,7 +509,9 @@ describe('bad arguments', () => {
     expect(() => lease.nack({ delay: 1 } as never)).toThrow(TypeError)
     expect(() => lease.nack(5 as never)).toThrow(TypeError)
     expect(() => lease.extend(-1)).toThrow(RangeError)
-    expect(() => lease.extend(undefined as never)).toThrow('Expected a number of milliseconds for `leaseMs`, received undefined')
+    expect(() => lease.extend(undefined as never)).toThrow(
+      'Expected a number of milliseconds for `leaseMs`, received undefined',
+    )
     lease.ack()
   })
 })

@@ -21,7 +21,8 @@ import { again, create, createOf, delivery, fileOf, isThere, keep, newAddress } 
 
 endAgents()
 
-const open = (address: `shm:${string}`, options: object = {}) => Queue.open(address, { codec: text(), ...options })
+const open = (address: `shm:${string}`, options: object = {}) =>
+  Queue.open(address, { codec: text(), ...options })
 
 describe('the options of a queue', () => {
   test('are in its stat', async () => {
@@ -71,12 +72,15 @@ describe('the options of a queue', () => {
     })
   })
 
-  test.each([81, 100, 5000, 10_000, 100_000])('by default have room for all messages of %i bytes', async (maxMessageBytes) => {
-    const queue = await create({ capacity: 5, maxMessageBytes })
-    const large = 'x'.repeat(maxMessageBytes)
-    for (let count = 0; count < 5; count++) expect(queue.tryPut(large)).toBe(true)
-    expect(queue.tryPut('')).toBe(false)
-  })
+  test.each([81, 100, 5000, 10_000, 100_000])(
+    'by default have room for all messages of %i bytes',
+    async (maxMessageBytes) => {
+      const queue = await create({ capacity: 5, maxMessageBytes })
+      const large = 'x'.repeat(maxMessageBytes)
+      for (let count = 0; count < 5; count++) expect(queue.tryPut(large)).toBe(true)
+      expect(queue.tryPut('')).toBe(false)
+    },
+  )
 
   test('are those of the maker when the queue is there', async () => {
     const queue = await create({ capacity: 3 })
@@ -88,11 +92,27 @@ describe('the options of a queue', () => {
     ['capacity', { capacity: 0 }, 'Expected an integer from 1 to 16777216 for `capacity`, received 0'],
     ['capacity', { capacity: 1.5 }, 'Expected an integer from 1 to 16777216 for `capacity`, received 1.5'],
     ['maxMessageBytes', { maxMessageBytes: 2 ** 28 + 1 }, 'for `maxMessageBytes`, received 268435457'],
-    ['capacityBytes', { capacityBytes: 100, maxMessageBytes: 101 }, 'Expected at least maxMessageBytes, 101 for `capacityBytes`, received 100'],
+    [
+      'capacityBytes',
+      { capacityBytes: 100, maxMessageBytes: 101 },
+      'Expected at least maxMessageBytes, 101 for `capacityBytes`, received 100',
+    ],
     ['priorities', { priorities: 17 }, 'Expected an integer from 1 to 16 for `priorities`, received 17'],
-    ['participants', { participants: 1 }, 'Expected an integer from 2 to 1024 for `participants`, received 1'],
-    ['maxDeliveries', { maxDeliveries: 0 }, 'Expected an integer from 1 to 32767 for `maxDeliveries`, received 0'],
-    ['deadLetters', { deadLetters: -1 }, 'Expected an integer from 0 to 16777216 for `deadLetters`, received -1'],
+    [
+      'participants',
+      { participants: 1 },
+      'Expected an integer from 2 to 1024 for `participants`, received 1',
+    ],
+    [
+      'maxDeliveries',
+      { maxDeliveries: 0 },
+      'Expected an integer from 1 to 32767 for `maxDeliveries`, received 0',
+    ],
+    [
+      'deadLetters',
+      { deadLetters: -1 },
+      'Expected an integer from 0 to 16777216 for `deadLetters`, received -1',
+    ],
     ['joinable', { joinable: 1 }, 'Expected true or false for `joinable`, received 1'],
     ['mode', { mode: 0o1000 }, 'Expected an integer from 0 to 511 for `mode`, received 512'],
     ['prefetch', { prefetch: 0 }, 'Expected an integer from 1 to 16777216 for `prefetch`, received 0'],
@@ -112,7 +132,10 @@ describe('the options of a queue', () => {
   test('more than /dev/shm has is ENOSPC, and leaves nothing', async () => {
     const address = newAddress()
     const wanted = Queue.create(address, { codec: text(), capacityBytes: 2 ** 35 })
-    await expect(wanted).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('/dev/shm') })
+    await expect(wanted).rejects.toMatchObject({
+      code: 'ENOSPC',
+      message: expect.stringContaining('/dev/shm'),
+    })
     expect(isThere({ address })).toBe(false)
   })
 
@@ -128,10 +151,13 @@ describe('the options of a queue', () => {
 })
 
 describe('names', () => {
-  test.each(['shm:/', 'shm:name', 'shm:/a/b', 'shm://', `shm:/${'x'.repeat(201)}`, 'shm:/a\0b'])('%j is refused', async (address) => {
-    await expect(Queue.create(address as 'shm:/x', { codec: text() })).rejects.toThrow(RangeError)
-    await expect(open(address as 'shm:/x')).rejects.toThrow(RangeError)
-  })
+  test.each(['shm:/', 'shm:name', 'shm:/a/b', 'shm://', `shm:/${'x'.repeat(201)}`, 'shm:/a\0b'])(
+    '%j is refused',
+    async (address) => {
+      await expect(Queue.create(address as 'shm:/x', { codec: text() })).rejects.toThrow(RangeError)
+      await expect(open(address as 'shm:/x')).rejects.toThrow(RangeError)
+    },
+  )
 
   test('have up to 200 bytes', async () => {
     const address = `${newAddress()}-ä`.padEnd(204, 'x') as `shm:${string}`
@@ -218,8 +244,22 @@ describe('participants', () => {
     await agent.call(there, 'lease')
     await agent.call(there, 'lease')
     const [self, other] = queue.stat().participants
-    expect(self).toMatchObject({ pid: process.pid, self: true, alive: true, producer: true, consumer: false, leases: 0 })
-    expect(other).toMatchObject({ pid: agent.pid, self: false, alive: true, producer: false, consumer: true, leases: 2 })
+    expect(self).toMatchObject({
+      pid: process.pid,
+      self: true,
+      alive: true,
+      producer: true,
+      consumer: false,
+      leases: 0,
+    })
+    expect(other).toMatchObject({
+      pid: agent.pid,
+      self: false,
+      alive: true,
+      producer: false,
+      consumer: true,
+      leases: 2,
+    })
     expect(self?.name).toBe('node')
     expect(Math.abs(Date.now() - Number(other?.since))).toBeLessThan(60_000)
   })
@@ -290,8 +330,16 @@ describe('what lies under the name', () => {
     ['a FIFO', (file) => execFileSync('mkfifo', [file]), 'FIFO'],
     ['a directory', (file) => mkdirSync(file), 'directory'],
     ['a file of 0 bytes', (file) => writeFileSync(file, '', { mode: 0o600 }), 'no queue of ipckit'],
-    ['another file', (file) => writeFileSync(file, Buffer.alloc(100_000, 7), { mode: 0o600 }), 'no queue of ipckit'],
-    ['a file of zeros', (file) => writeFileSync(file, Buffer.alloc(100_000), { mode: 0o600 }), 'no queue of ipckit'],
+    [
+      'another file',
+      (file) => writeFileSync(file, Buffer.alloc(100_000, 7), { mode: 0o600 }),
+      'no queue of ipckit',
+    ],
+    [
+      'a file of zeros',
+      (file) => writeFileSync(file, Buffer.alloc(100_000), { mode: 0o600 }),
+      'no queue of ipckit',
+    ],
     [
       'a queue that was cut short',
       async (_, address) => truncateSync(await copyOfQueue(address), 100_000),
@@ -328,18 +376,24 @@ describe('what lies under the name', () => {
     await expect(open(address)).rejects.toMatchObject({ code: 'ERR_IPC_REFUSED' })
   })
 
-  test.skipIf(!mayChangeUser)('a queue of another user is refused, unless anyOwner says otherwise (needs root)', async () => {
-    const queue = await create({ mode: 0o666, anyMode: true })
-    chownSync(fileOf(queue), stranger, stranger)
-    const address = queue.address as 'shm:/x'
-    const refused = { code: 'ERR_IPC_REFUSED', message: expect.stringMatching(/user 61234.*anyOwner: true/) }
-    await expect(open(address, { anyMode: true })).rejects.toMatchObject(refused)
-    await expect(open(address, { anyOwner: true })).rejects.toMatchObject({
-      message: expect.stringContaining('anyMode: true'),
-    })
-    const opened = keep(await open(address, { anyOwner: true, anyMode: true }))
-    expect(opened.stat().uid).toBe(stranger)
-  })
+  test.skipIf(!mayChangeUser)(
+    'a queue of another user is refused, unless anyOwner says otherwise (needs root)',
+    async () => {
+      const queue = await create({ mode: 0o666, anyMode: true })
+      chownSync(fileOf(queue), stranger, stranger)
+      const address = queue.address as 'shm:/x'
+      const refused = {
+        code: 'ERR_IPC_REFUSED',
+        message: expect.stringMatching(/user 61234.*anyOwner: true/),
+      }
+      await expect(open(address, { anyMode: true })).rejects.toMatchObject(refused)
+      await expect(open(address, { anyOwner: true })).rejects.toMatchObject({
+        message: expect.stringContaining('anyMode: true'),
+      })
+      const opened = keep(await open(address, { anyOwner: true, anyMode: true }))
+      expect(opened.stat().uid).toBe(stranger)
+    },
+  )
 
   test.skipIf(!mayChangeUser)('a queue that its mode keeps from a user is EACCES (needs root)', async () => {
     const queue = await create()
@@ -351,42 +405,51 @@ describe('what lies under the name', () => {
   test('the bytes of a queue with one changed are refused', async () => {
     const address = newAddress()
     const file = await copyOfQueue(address)
-    const changed = execFileSync('dd', ['if=/dev/urandom', `of=${file}`, 'bs=1', 'count=64', 'seek=16', 'conv=notrunc'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    const changed = execFileSync(
+      'dd',
+      ['if=/dev/urandom', `of=${file}`, 'bs=1', 'count=64', 'seek=16', 'conv=notrunc'],
+      {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
     expect(changed).toHaveLength(0)
-    await expect(open(address)).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_IPC_(CORRUPT|REFUSED)$/) })
+    await expect(open(address)).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_IPC_(CORRUPT|REFUSED)$/),
+    })
   })
 })
 
 describe('a queue that is damaged while it is open', () => {
-  test.each([0, 4096, 20_000])('cut to %i bytes is ERR_IPC_CORRUPT in every call, and no crash', async (size) => {
-    const queue = await create({ capacity: 64 })
-    await queue.putMany(['a', 'b'])
-    const lease = await queue.lease()
-    const waiting = queue.join({ timeoutMs: 10_000 }).catch(({ code }: { code: string }) => code)
-    truncateSync(fileOf(queue), size)
-    const corrupt = { code: 'ERR_IPC_CORRUPT' }
-    // The first pages may be enough for one call or another; all of them are used up soon.
-    const failed: unknown[] = []
-    for (let count = 0; count < 300; count++) {
-      try {
-        queue.tryPut(`more ${count}`)
-        queue.tryGet()
-      } catch (error) {
-        failed.push(error)
+  test.each([0, 4096, 20_000])(
+    'cut to %i bytes is ERR_IPC_CORRUPT in every call, and no crash',
+    async (size) => {
+      const queue = await create({ capacity: 64 })
+      await queue.putMany(['a', 'b'])
+      const lease = await queue.lease()
+      const waiting = queue.join({ timeoutMs: 10_000 }).catch(({ code }: { code: string }) => code)
+      truncateSync(fileOf(queue), size)
+      const corrupt = { code: 'ERR_IPC_CORRUPT' }
+      // The first pages may be enough for one call or another; all of them are used up soon.
+      const failed: unknown[] = []
+      for (let count = 0; count < 300; count++) {
+        try {
+          queue.tryPut(`more ${count}`)
+          queue.tryGet()
+        } catch (error) {
+          failed.push(error)
+        }
       }
-    }
-    expect(failed.length).toBeGreaterThan(200)
-    expect(failed).toEqual(failed.map(() => expect.objectContaining(corrupt)))
-    expect(() => lease.ack()).toThrow(expect.objectContaining(corrupt))
-    expect(() => queue.tryLease()).toThrow(expect.objectContaining(corrupt))
-    expect(() => queue.clear()).toThrow(expect.objectContaining(corrupt))
-    await expect(queue.get({ timeoutMs: 10_000 })).rejects.toMatchObject(corrupt)
-    await expect(queue.put('a')).rejects.toMatchObject(corrupt)
-    expect(await waiting).toBe('ERR_IPC_CORRUPT')
-    await queue.close()
-  })
+      expect(failed.length).toBeGreaterThan(200)
+      expect(failed).toEqual(failed.map(() => expect.objectContaining(corrupt)))
+      expect(() => lease.ack()).toThrow(expect.objectContaining(corrupt))
+      expect(() => queue.tryLease()).toThrow(expect.objectContaining(corrupt))
+      expect(() => queue.clear()).toThrow(expect.objectContaining(corrupt))
+      await expect(queue.get({ timeoutMs: 10_000 })).rejects.toMatchObject(corrupt)
+      await expect(queue.put('a')).rejects.toMatchObject(corrupt)
+      expect(await waiting).toBe('ERR_IPC_CORRUPT')
+      await queue.close()
+    },
+  )
 })
 
 describe('a queue that is removed while it is open', () => {
@@ -394,7 +457,12 @@ describe('a queue that is removed while it is open', () => {
     const queue = await create()
     const agent = await Agent.start()
     const there = await agent.open('Queue', 'open', queue.address, { codec: 'text' })
-    const waits = [queue.get(), queue.lease({ leaseMs: 9 }), agent.call(there, 'get'), agent.call(there, 'leaseMany', 2)]
+    const waits = [
+      queue.get(),
+      queue.lease({ leaseMs: 9 }),
+      agent.call(there, 'get'),
+      agent.call(there, 'leaseMany', 2),
+    ]
     const ends = waits.map((wait) => wait.catch(({ code }: { code: string }) => code))
     unlink(queue.address.slice('shm:'.length))
     expect(await Promise.all(ends)).toEqual(waits.map(() => 'EIDRM'))

@@ -83,30 +83,33 @@ describe('shutdown', () => {
     await expect(late.put('a')).rejects.toThrow(ShutdownError)
   })
 
-  test.each([false, true])('by another process wakes every waiter in every process, immediate: %s', async (immediate) => {
-    const queue = await create({ capacity: 1 })
-    const full = await create({ capacity: 1 })
-    await full.put('full')
-    const agents = await Promise.all([Agent.start(), Agent.start()])
-    const [waits, ends] = [[], []] as [Promise<unknown>[], Promise<unknown>[]]
-    const loops = [queue[Symbol.asyncIterator]().next(), queue.leases().next()]
-    for (const agent of agents) {
-      const there = await agent.open('Queue', 'open', queue.address, { codec: 'text' })
-      waits.push(agent.call(there, 'get'), agent.call(there, 'lease'), agent.call(there, 'getMany', 4))
-      const alsoFull = await agent.open('Queue', 'open', full.address, { codec: 'text' })
-      waits.push(agent.call(alsoFull, 'put', 'more'))
-    }
-    waits.push(queue.get(), queue.lease({ leaseMs: 5000 }), full.put('more'))
-    for (const wait of waits) ends.push(wait.catch(({ code }: { code: string }) => code))
-    expect(await isPending(Promise.race([...ends, ...loops]))).toBe(true)
-    const other = await Agent.start()
-    for (const { address } of [queue, full]) {
-      const there = await other.open('Queue', 'open', address, { codec: 'text' })
-      await other.call(there, 'shutdown', { immediate })
-    }
-    expect(await Promise.all(ends)).toEqual(waits.map(() => 'ERR_IPC_SHUTDOWN'))
-    expect(await Promise.all(loops)).toEqual(loops.map(() => ({ value: undefined, done: true })))
-  })
+  test.each([false, true])(
+    'by another process wakes every waiter in every process, immediate: %s',
+    async (immediate) => {
+      const queue = await create({ capacity: 1 })
+      const full = await create({ capacity: 1 })
+      await full.put('full')
+      const agents = await Promise.all([Agent.start(), Agent.start()])
+      const [waits, ends] = [[], []] as [Promise<unknown>[], Promise<unknown>[]]
+      const loops = [queue[Symbol.asyncIterator]().next(), queue.leases().next()]
+      for (const agent of agents) {
+        const there = await agent.open('Queue', 'open', queue.address, { codec: 'text' })
+        waits.push(agent.call(there, 'get'), agent.call(there, 'lease'), agent.call(there, 'getMany', 4))
+        const alsoFull = await agent.open('Queue', 'open', full.address, { codec: 'text' })
+        waits.push(agent.call(alsoFull, 'put', 'more'))
+      }
+      waits.push(queue.get(), queue.lease({ leaseMs: 5000 }), full.put('more'))
+      for (const wait of waits) ends.push(wait.catch(({ code }: { code: string }) => code))
+      expect(await isPending(Promise.race([...ends, ...loops]))).toBe(true)
+      const other = await Agent.start()
+      for (const { address } of [queue, full]) {
+        const there = await other.open('Queue', 'open', address, { codec: 'text' })
+        await other.call(there, 'shutdown', { immediate })
+      }
+      expect(await Promise.all(ends)).toEqual(waits.map(() => 'ERR_IPC_SHUTDOWN'))
+      expect(await Promise.all(loops)).toEqual(loops.map(() => ({ value: undefined, done: true })))
+    },
+  )
 
   test('ends a loop after the last message', async () => {
     const queue = await create()

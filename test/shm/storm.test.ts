@@ -35,10 +35,11 @@ function read(folder: string): Books {
     const [what, name, number, marked] = line.split(' ') as [string, string, string, string]
     if (what === 'start') continue
     const count = Number(number)
-    let all = books.deliveries.get(name)
-    if (all === undefined) books.deliveries.set(name, (all = new Map()))
+    const all = books.deliveries.get(name) ?? new Map<number, string>()
+    books.deliveries.set(name, all)
     const before = all.get(count)
-    if (what === 'took' ? before !== undefined : before !== 'took') books.wrong.push(`${line} after ${before}`)
+    if (what === 'took' ? before !== undefined : before !== 'took')
+      books.wrong.push(`${line} after ${before}`)
     if (what === 'took' && marked !== String(count > 1)) books.wrong.push(`${line}: wrongly marked`)
     all.set(count, what)
   }
@@ -48,14 +49,16 @@ function read(folder: string): Books {
 /** What breaks a promise. */
 function audit({ intended, sent, deliveries, wrong }: Books, left: readonly string[]): string[] {
   const faults = [...wrong]
-  for (const name of [...deliveries.keys(), ...left]) if (!intended.has(name)) faults.push(`${name}: nobody put it`)
+  for (const name of [...deliveries.keys(), ...left])
+    if (!intended.has(name)) faults.push(`${name}: nobody put it`)
   for (const name of sent) {
     if (!deliveries.has(name) && !left.includes(name)) faults.push(`${name}: lost`)
   }
   for (const [name, all] of deliveries) {
     const last = Math.max(...all.keys())
     for (const [count, what] of all) {
-      if (what === 'ack' && (count < last || left.includes(name))) faults.push(`${name}: came after its ack ${count}`)
+      if (what === 'ack' && (count < last || left.includes(name)))
+        faults.push(`${name}: came after its ack ${count}`)
     }
     // Its holder gave it back, and nobody has got it since.
     if (all.get(last) === 'nack' && !left.includes(name)) faults.push(`${name}: lost after delivery ${last}`)
@@ -76,17 +79,42 @@ test('the auditor finds what is lost, what comes again unmarked or after its end
   expect(audit(books([]), ['a'])).toEqual([])
   expect(audit(books([]), [])).toEqual(['a: lost'])
   expect(audit(books([['a', [[1, 'nack']]]]), [])).toEqual(['a: lost after delivery 1'])
-  expect(audit(books([['a', [[1, 'ack'], [2, 'took']]]]), [])).toEqual(['a: came after its ack 1'])
+  expect(
+    audit(
+      books([
+        [
+          'a',
+          [
+            [1, 'ack'],
+            [2, 'took'],
+          ],
+        ],
+      ]),
+      [],
+    ),
+  ).toEqual(['a: came after its ack 1'])
   expect(audit(books([['a', [[1, 'ack']]]]), ['a'])).toEqual(['a: came after its ack 1'])
-  expect(audit(books([['a', [[1, 'ack']]], ['c', [took]]]), [])).toEqual(['c: nobody put it'])
+  expect(
+    audit(
+      books([
+        ['a', [[1, 'ack']]],
+        ['c', [took]],
+      ]),
+      [],
+    ),
+  ).toEqual(['c: nobody put it'])
   expect(audit(books([['a', [[1, 'ack']]]], ['wrong']), [])).toEqual(['wrong'])
 })
 
 const seconds = long ? 300 : 8
 
-test(`whoever dies, nothing is lost and what comes twice says so, for ${seconds} s (seed ${seed})`, { timeout: 0 }, async () => {
+test(`whoever dies, nothing is lost and what comes twice says so, for ${seconds} s (seed ${seed})`, {
+  timeout: 0,
+}, async () => {
   const random = randomFrom(seed)
-  const queue = keep(await Queue.create(newAddress(), { codec: raw(), capacity: 64, maxMessageBytes: longest }))
+  const queue = keep(
+    await Queue.create(newAddress(), { codec: raw(), capacity: 64, maxMessageBytes: longest }),
+  )
   const { freeBytes } = queue.stat()
   const folder = mkdtempSync(join(tmpdir(), 'ipckit-storm-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -99,7 +127,9 @@ test(`whoever dies, nothing is lost and what comes twice says so, for ${seconds}
     expect(await program.says()).toBe('there')
     return program
   }
-  const producers = ['put', 'putSync', 'putMany'].map((way, at) => () => start('producer', { producer: at + 1, way }))
+  const producers = ['put', 'putSync', 'putMany'].map(
+    (way, at) => () => start('producer', { producer: at + 1, way }),
+  )
   const consumers = [
     () => start('lease-consumer', { handles: 1, fate: 'stay' }),
     () => start('lease-consumer', { handles: 3, fate: 'exit' }),
@@ -120,7 +150,8 @@ test(`whoever dies, nothing is lost and what comes twice says so, for ${seconds}
   }
   for (const group of [running.slice(0, producers.length), running.slice(producers.length)]) {
     for (const program of group) program.tellNothingMore()
-    for (const program of group) expect(await program.ended).toMatchObject({ code: 0, signal: null, errors: '' })
+    for (const program of group)
+      expect(await program.ended).toMatchObject({ code: 0, signal: null, errors: '' })
   }
   const left: string[] = []
   for (;;) {
