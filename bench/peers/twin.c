@@ -77,6 +77,46 @@ static void consume(int queue, size_t length, uint32_t count) {
   answer_with(start, now());
 }
 
+#ifdef TWIN_BATCHES
+static char slab[batch_bytes];
+
+/// As many as node.mjs puts and gets at once.
+static size_t batch_of(size_t length) { return length <= 1024 ? largest_batch : 31; }
+
+static void produce_batches(int queue, size_t length, uint32_t number, uint32_t count) {
+  const int64_t start = now();
+  for (uint32_t first = 0; first < count;) {
+    const size_t left = count - first;
+    const size_t some = left < batch_of(length) ? left : batch_of(length);
+    for (size_t at = 0; at < some; at++) {
+      number_message(length, number, first + (uint32_t)at);
+      memcpy(slab + at * length, message.bytes, length);
+    }
+    queue_send_many(queue, slab, length, some);
+    first += (uint32_t)some;
+  }
+  answer_with(start, now());
+}
+
+static void consume_batches(int queue, size_t length, uint32_t count) {
+  struct part parts[largest_batch];
+  memset(next_of, 0, sizeof next_of);
+  answer("ready");
+  const int64_t start = now();
+  for (uint32_t received = 0; received < count;) {
+    const size_t left = count - received;
+    const size_t most = left < batch_of(length) ? left : batch_of(length);
+    const size_t some = queue_receive_many(queue, slab, parts, most);
+    for (size_t at = 0; at < some; at++) {
+      memcpy(message.bytes, slab + parts[at].offset, parts[at].length);
+      check_message(parts[at].length, length);
+    }
+    received += (uint32_t)some;
+  }
+  answer_with(start, now());
+}
+#endif
+
 static int by_size(const void* left, const void* right) {
   const int64_t difference = *(const int64_t*)left - *(const int64_t*)right;
   return difference < 0 ? -1 : difference > 0;
@@ -123,6 +163,10 @@ int main(int count, char** values) {
     const uint32_t messages = (uint32_t)strtoul(line, NULL, 10);
     if (strcmp(role, "produce") == 0) produce(first, length, number, messages);
     if (strcmp(role, "consume") == 0) consume(first, length, messages);
+#ifdef TWIN_BATCHES
+    if (strcmp(role, "produce-batches") == 0) produce_batches(first, length, number, messages);
+    if (strcmp(role, "consume-batches") == 0) consume_batches(first, length, messages);
+#endif
     if (strcmp(role, "ping") == 0) ping(first, second, length, messages);
     if (strcmp(role, "pong") == 0) pong(first, second, messages);
   }

@@ -6,12 +6,13 @@ import { Queue, raw } from 'ipckit'
 
 export const schemes = ['posix', 'sysv']
 
-/** Default limits: ten messages of 8 KiB in a POSIX queue, 16 KiB in a System V queue, 64 KiB in a FIFO. */
-const limits = { posix: { capacity: 10, maxMessageBytes: 8192 }, sysv: {}, fifo: {} }
+/** Default limits: ten messages of 8 KiB in a POSIX queue, 16 KiB in a System V queue, 64 KiB in a FIFO, 1024 messages in shared memory. */
+const limits = { posix: { capacity: 10, maxMessageBytes: 8192 }, sysv: {}, fifo: {}, shm: {} }
 
 const addressOf = {
   posix: (name) => `posix:/ipckit-bench-${name}`,
   sysv: (name) => `sysv:0x${name}`,
+  shm: (name) => `shm:/ipckit-bench-${name}`,
   fifo: (name) => `fifo:${join(tmpdir(), `ipckit-bench-${name}`)}`,
 }
 

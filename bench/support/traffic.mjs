@@ -11,7 +11,10 @@ async function start(side, { scheme, bytes, mode, producers, place }) {
   const queue = await makeQueue(scheme)
   const end = (role, number, at) => {
     const wanted = { role, mode, bytes, number, addresses: [queue.address], place, end: at }
-    return side === 'Node' ? nodePeerOf(wanted) : twinOf(compileTwin(scheme), wanted)
+    if (side === 'Node') return nodePeerOf(wanted)
+    // The kernel's queues have no batches in C.
+    const batched = scheme === 'shm' && mode === 'batch'
+    return twinOf(compileTwin(scheme), batched ? { ...wanted, role: `${role}-batches` } : wanted)
   }
   return {
     queue,

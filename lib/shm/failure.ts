@@ -175,7 +175,7 @@ function openAdvice(errno: number, creating: boolean): string | undefined {
     case errnoOf.EPERM:
       return 'programs that run with more rights than their caller (set-user-ID) may not open queues'
     case errnoOf.EINVAL:
-      return 'the sizes do not go together: capacityBytes must hold the largest message'
+      return 'the sizes do not go together: capacityBytes must hold the largest message, and be no more than 64 GiB (1 TiB where messages may be above 16 KiB)'
     default:
       return undefined
   }

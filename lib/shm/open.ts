@@ -36,8 +36,8 @@ export interface CreateOptions extends OpenOptions {
   /** The largest message, bytes, 1 to 256 MiB, default 8192. */
   maxMessageBytes?: number
   /**
-   * Bytes of all messages in it; one above 80 bytes takes up whole blocks. Default: enough for `capacity` of the
-   * largest, but not more than 64 MiB unless one message needs it.
+   * Bytes of all messages in it, dead letters included, at least `maxMessageBytes`; a message above 80 bytes takes up
+   * whole blocks. Default: enough for `capacity` of the largest, but not more than 8 MiB unless one message needs it.
    */
   capacityBytes?: number
   /** Priorities, 1 to 16, default 10: 0 to 9, the highest is delivered first. */
@@ -75,8 +75,6 @@ export const flags = { joinable: 1, anyOwner: 2, anyMode: 4 } as const
 
 const most = 2 ** 24
 const largestMessage = 256 * 1024 * 1024
-/** What a queue takes at most when nothing was said: /dev/shm of a container has 64 MiB as a rule. */
-const defaultMostBytes = 32 * 1024 * 1024
 
 /** Opens a queue that carries messages of the type, and returns its handle. */
 export function openQueue(name: string, how: How, type: string, options: CreateOptions = {}): number {
@@ -118,10 +116,10 @@ export function unlink(name: string): void {
 function sizesOf(options: CreateOptions): number[] {
   const capacity = optional('capacity', options.capacity, 1, most) || 1024
   const message = optional('maxMessageBytes', options.maxMessageBytes, 1, largestMessage) || 8192
-  const bytes =
-    optional('capacityBytes', options.capacityBytes, 1, Number.MAX_SAFE_INTEGER) ||
-    Math.max(message, Math.min(capacity * message, defaultMostBytes))
-  if (bytes < message) throw outOfRange('capacityBytes', `at least maxMessageBytes, ${message}`, bytes)
+  // 0: the C library knows its blocks, and /dev/shm of a container has 64 MiB as a rule.
+  const bytes = optional('capacityBytes', options.capacityBytes, 1, Number.MAX_SAFE_INTEGER)
+  if (bytes > 0 && bytes < message)
+    throw outOfRange('capacityBytes', `at least maxMessageBytes, ${message}`, bytes)
   return [
     capacity,
     optional('deadLetters', options.deadLetters, 0, most),

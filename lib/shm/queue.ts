@@ -2,6 +2,7 @@
 import type { Codec } from '../codec/codec.js'
 import { closedError, type DecodeError } from '../errors.js'
 import {
+  checkBoolean,
   checkInteger,
   checkKeys,
   checkObject,
@@ -146,8 +147,10 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
    */
   shutdown(options: { immediate?: boolean } = {}): void {
     checkKeys('options', checkObject('options', options), ['immediate'])
+    const { immediate = false } = options
+    checkBoolean('immediate', immediate)
     this.#channel.checkOpen()
-    this.#transport.shutdown(options.immediate === true)
+    this.#transport.shutdown(immediate)
   }
 
   /** Removes every message that nobody holds, and says how many. */

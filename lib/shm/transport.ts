@@ -225,6 +225,13 @@ export class ShmTransport implements Transport {
 
   taskDone(): void {
     const result = native.ringTaskDone(this.#handle)
+    if (result === -errnoOf.EOPNOTSUPP) {
+      throw unsupported(
+        this.address,
+        'taskDone',
+        'make the queue with joinable: true, or take messages on lease',
+      )
+    }
     if (result < 0) throw this.#error(result, 'ipckit_queue_task_done', 'end a task of')
   }
 

@@ -190,6 +190,8 @@ test('every example is run here', () => {
       ...['opener.mjs', 'pool.mjs', 'reader.mjs', 'worker.py'].map((file) => `connections/${file}`),
       ...['with-c/daemon.c', 'with-c/ticks.mjs', 'with-python/jobs.mjs', 'with-python/worker.py'],
       ...['existing-daemon/ask.mjs', 'existing-daemon/daemon.c'],
+      // In shm.test.ts.
+      ...['dead-letters.mjs', 'jobs.mjs', 'survivor.mjs', 'worker.mjs'].map((file) => `shm/${file}`),
       // In shared-memory.test.ts.
       ...['feed.mjs', 'look.c', 'look.py', 'views.mjs'].map((file) => `shared-memory/${file}`),
     ].sort(),
