@@ -32,7 +32,7 @@ lease satisfies Lease<Job>
 lease.value.id satisfies number
 lease.deliveryCount satisfies number
 lease.redelivered satisfies boolean
-lease.ack() satisfies void
+lease.ack()
 lease.nack({ delayMs: 5 })
 lease.extend(5)
 jobs.tryLease({ leaseMs: 5 }) satisfies Lease<Job> | undefined
