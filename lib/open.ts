@@ -1,7 +1,9 @@
 /**
  * Turns an address into a queue: the one place that knows all transports.
  */
+
 import type { Codec } from './codec/codec.js'
+import type { How } from './how.js'
 import { type CreateOptions as MemoryCreateOptions, MemoryTransport } from './memory/transport.js'
 import { checkBoolean, checkObject, wrongType } from './options.js'
 import { FifoTransport } from './pipe/fifo-transport.js'
@@ -63,8 +65,6 @@ export type CreateOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & Cre
 
 /** What opening an address gives: over `shm:` a queue that can do more. */
 export type QueueOf<S extends Scheme, T, I> = [S] extends ['shm'] ? SharedQueue<T, I> : Queue<T, S, I>
-
-type How = 'open' | 'create' | 'openOrCreate'
 
 /**
  * A typed queue that unrelated processes find by its address. The scheme picks what carries it:

@@ -19,7 +19,7 @@ const libc = /^(?!(js_native_api|napi|node|node_api|uv|v8)(-.*|\/.*)?(\.h)?$)/
  * `outside`: the packages or system headers that it may use.
  */
 const transport = {
-  may: ['lib/wait', 'lib/mapping', 'lib/binding', 'lib/errors', 'lib/options'],
+  may: ['lib/wait', 'lib/mapping', 'lib/binding', 'lib/errors', 'lib/how', 'lib/options'],
   types: ['lib/queue/transport', 'lib/native'],
   outside: builtins,
 }
@@ -49,6 +49,7 @@ const table = {
   'lib/memory': transport,
   'lib/codec': { outside: /^(node:.*|msgpackr|cbor-x|@standard-schema\/spec)$/ },
   'lib/errors': { outside: builtins },
+  'lib/how': { may: ['lib/errors'], outside: nothing },
   'lib/options': { outside: builtins },
   'lib/binding': { may: ['lib/errors'], types: ['lib/native'], outside: builtins },
   'lib/native': { outside: nothing },

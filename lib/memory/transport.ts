@@ -2,7 +2,9 @@
  * A queue inside this environment, made of nothing: for tests of programs that use queues. It keeps the
  * contract of the kernel's queues, priorities included; a worker thread has queues of its own.
  */
+
 import { errnoOf, type IpcError, systemError, unsupported } from '../errors.js'
+import type { How } from '../how.js'
 import { checkInteger, checkKeys, checkObject } from '../options.js'
 import type {
   Capabilities,
@@ -46,8 +48,6 @@ interface Store {
 }
 
 const stores = new Map<string, Store>()
-
-export type How = 'open' | 'create' | 'openOrCreate'
 
 export class MemoryTransport implements Transport {
   readonly address: string

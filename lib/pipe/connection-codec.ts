@@ -1,6 +1,7 @@
 /** Values into the bytes of a message and back, with errors that say on which connection. */
 import type { Codec } from '../codec/codec.js'
-import { DecodeError, errnoOf, IpcError, systemError } from '../errors.js'
+import { errnoOf, systemError } from '../errors.js'
+import { cannotDecode, encodeInto } from '../wait/coding.js'
 import { startReading, stopReading } from '../wait/inbox.js'
 import { encodeOne, type Write } from '../wait/outbox.js'
 import type { Arrived } from './socket-incoming.js'
@@ -30,11 +31,8 @@ export class ConnectionCodec<T, I> {
     try {
       return this.#codec.decode(bytes, offset, length)
     } catch (cause) {
-      throw new DecodeError(
-        `Cannot decode a message of ${length} bytes from ${this.#address} as ${this.#codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
-        Uint8Array.prototype.slice.call(bytes, offset, offset + length),
-        { resource: this.#address, cause },
-      )
+      const message = Uint8Array.prototype.slice.call(bytes, offset, offset + length)
+      throw cannotDecode(this.#codec, this.#address, message, cause)
     } finally {
       stopReading()
       if (memory !== undefined) incomingMemory.giveBack(memory)
@@ -53,30 +51,9 @@ export class ConnectionCodec<T, I> {
   }
 
   #encode(value: I, target: Uint8Array, offset: number): number {
-    let length: number
-    try {
-      length = this.#codec.encode(value, target, offset)
-    } catch (cause) {
-      throw this.#encodeError(`Cannot encode the value as ${this.#codec.name} for`, sayWhy(cause), cause)
-    }
-    if (!Number.isInteger(length) || length > target.length - offset) {
-      const wrote = `the codec ${this.#codec.name} says that it wrote ${length} bytes into ${target.length - offset}`
-      throw this.#encodeError('Cannot send to', wrote)
-    }
+    const length = encodeInto(this.#codec, value, target, offset, this.#address)
     // Said here, before memory is made for what cannot be sent.
     this.refuseIfTooLarge(Math.abs(length))
     return length
   }
-
-  #encodeError(what: string, why: string, cause?: unknown): IpcError {
-    return new IpcError(`${what} ${this.#address}: ${why}`, {
-      code: 'ERR_IPC_ENCODE',
-      resource: this.#address,
-      cause,
-    })
-  }
-}
-
-function sayWhy(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -6,6 +6,7 @@ import { constants } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { native } from '../binding.js'
 import { errnoOf, type SystemFailure, unsupported } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import {
   checkBytes,
   checkInteger,
@@ -18,7 +19,6 @@ import {
 import { again } from '../wait/attempt-line.js'
 import { End, ReadBuffer, writeAll } from './end.js'
 import { failure, pipeError } from './failure.js'
-import { type How, openOrMake } from './open.js'
 import { checkOwner, checkPath, type OwnerOption } from './path.js'
 import { checkRead, checkRoom, checkWaitKeys } from './pipe.js'
 import { type ReadableOptions, readableOf, type WritableOptions, writableOf } from './streams.js'

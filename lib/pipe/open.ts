@@ -1,6 +1,6 @@
 /** Opening FIFOs that carry the messages of a queue. */
 import { native } from '../binding.js'
-import { ExistsError, NotFoundError } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import { checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
 import { pipeError } from './failure.js'
 import { checkOwner, checkPath, type OwnerOption } from './path.js'
@@ -23,8 +23,6 @@ export interface CreateOptions extends OpenOptions {
   mode?: number
 }
 
-export type How = 'open' | 'create' | 'openOrCreate'
-
 const maxSize = 2 ** 31 - 1
 /** What a record takes beside its message, at most. */
 const overhead = 20
@@ -46,27 +44,6 @@ export function openFifoQueue(name: string, how: How, options: CreateOptions = {
   const open = () => attempt('open', path, () => native.fifoQueueOpen(path, owner, capacity))
   const make = () => attempt('create', path, () => native.fifoQueueMake(path, mode, capacity))
   return openOrMake(how, open, make)
-}
-
-/**
- * Never creates what may exist (O_CREAT alone): what fs.protected_fifos does to it depends on the folder. Opening and
- * creating take turns until one of them succeeds; whoever removes and makes the FIFO in between only costs a turn.
- */
-export function openOrMake<R>(how: How, open: () => R, make: () => R): R {
-  if (how === 'open') return open()
-  if (how === 'create') return make()
-  for (;;) {
-    try {
-      return open()
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return make()
-    } catch (error) {
-      if (!(error instanceof ExistsError)) throw error
-    }
-  }
 }
 
 function attempt(action: string, path: string, call: () => number): number {

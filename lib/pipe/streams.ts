@@ -63,7 +63,7 @@ function intoPieces(source: StreamSource, size: number): Attempt<Chunk> {
       if (length === again) return again
       if (length === 0) return null
       next = (next + 1) % reusedPieces
-      return piece.subarray(0, length)
+      return length === size ? piece : piece.subarray(0, length)
     },
   }
 }

@@ -3,6 +3,7 @@
  * `Queue` stands on the same channel.
  */
 import { errnoOf, systemError } from '../errors.js'
+import type { How } from '../how.js'
 import {
   checkBoolean,
   checkBytes,
@@ -19,7 +20,7 @@ import { Batch, copyInto } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
 import { Notification } from './notify.js'
-import { type CreateOptions, type How, type OpenOptions, openQueue } from './open.js'
+import { type CreateOptions, type OpenOptions, openQueue } from './open.js'
 import { checkPriority } from './priority.js'
 import { type PosixQueueStat, PosixTransport } from './transport.js'
 

@@ -4,7 +4,8 @@
  */
 import { constants, statfsSync } from 'node:fs'
 import { native } from '../binding.js'
-import { ExistsError, errnoOf, IpcError, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import { errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import type { Mapped } from '../mapping/mapping.js'
 import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, wrongType } from '../options.js'
 import { checkName } from './name.js'
@@ -50,8 +51,6 @@ export interface MemoryLimits {
   readonly freeBytes: number
 }
 
-export type How = 'open' | 'create' | 'openOrCreate'
-
 const action = { open: 'open the shared memory', create: 'create the shared memory' }
 
 /** Opens and maps. */
@@ -79,21 +78,11 @@ export function openMemory(
 
   const sizeBytes = checkSize(given.sizeBytes)
   const mode = given.mode === undefined ? 0o600 : checkMode(given.mode)
-  if (how === 'create') return create(name, sizeBytes, mode)
-  // Never O_CREAT alone: fs.protected_regular refuses it for files of others. Opening and creating take turns; whoever
-  // removes and makes the name in between costs a turn.
-  for (;;) {
-    try {
-      return open(name, false, owner, sizeBytes)
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return create(name, sizeBytes, mode)
-    } catch (error) {
-      if (!(error instanceof ExistsError)) throw error
-    }
-  }
+  return openOrMake(
+    how,
+    () => open(name, false, owner, sizeBytes),
+    () => create(name, sizeBytes, mode),
+  )
 }
 
 export function checkSize(value: unknown): number {

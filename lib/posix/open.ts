@@ -3,14 +3,8 @@
  */
 import { constants } from 'node:fs'
 import { native } from '../binding.js'
-import {
-  ExistsError,
-  errnoOf,
-  type IpcError,
-  NotFoundError,
-  type SystemFailure,
-  systemError,
-} from '../errors.js'
+import { errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import { checkInteger, checkKeys, checkMode, checkObject, wrongType } from '../options.js'
 import { accountedBytes, defaultCapacity, limits } from './limits.js'
 import { checkName } from './name.js'
@@ -37,8 +31,6 @@ export interface CreateOptions extends OpenOptions {
   mode?: number
 }
 
-export type How = 'open' | 'create' | 'openOrCreate'
-
 const accessFlags: Record<Access, number> = {
   readwrite: constants.O_RDWR,
   read: constants.O_RDONLY,
@@ -63,22 +55,11 @@ export function openQueue(name: string, how: How, options: CreateOptions = {}): 
   const wanted = how === 'open' ? undefined : sizes(options)
   const mode = options.mode === undefined ? 0o600 : checkMode(options.mode)
 
-  if (how === 'open') return open(name, flags, 0, 0, 0)
-  if (how === 'create') return create(name, flags, mode, wanted as Sizes)
-  // Never O_CREAT alone: what fs.protected_* does to it depends on the folder. Opening and creating take
-  // turns until one of them succeeds; whoever removes and makes the queue in between only costs a turn.
-  for (;;) {
-    try {
-      return open(name, flags, 0, 0, 0)
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return create(name, flags, mode, wanted as Sizes)
-    } catch (error) {
-      if (!(error instanceof ExistsError)) throw error
-    }
-  }
+  return openOrMake(
+    how,
+    () => open(name, flags, 0, 0, 0),
+    () => create(name, flags, mode, wanted as Sizes),
+  )
 }
 
 /**

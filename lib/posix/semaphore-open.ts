@@ -2,7 +2,8 @@
  * Opening and removing named POSIX semaphores: sem_open(3), sem_unlink(3).
  */
 import { native } from '../binding.js'
-import { ExistsError, errnoOf, IpcError, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import { errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import {
   checkBoolean,
   checkInteger,
@@ -33,8 +34,6 @@ export interface CreateSemaphoreOptions extends OpenSemaphoreOptions {
   mode?: number
 }
 
-type How = 'open' | 'create' | 'openOrCreate'
-
 /** The C library puts `sem.` in front of the name of the file. */
 const maxNameBytes = 251
 
@@ -62,21 +61,7 @@ export function openSemaphore(name: string, how: How, options: CreateSemaphoreOp
   const address = `posix:${name}`
   const open = () => call(address, 'open', () => native.semOpen(name, trustOthers ? 1 : 0))
   const create = () => call(address, 'create', () => native.semCreate(name, mode, value))
-  if (how === 'open') return open()
-  if (how === 'create') return create()
-  // They take turns until one of them succeeds; whoever removes and makes it in between only costs a turn.
-  for (;;) {
-    try {
-      return open()
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return create()
-    } catch (error) {
-      if (!(error instanceof ExistsError)) throw error
-    }
-  }
+  return openOrMake(how, open, create)
 }
 
 /** Removes the name of a semaphore: sem_unlink(3). Who has it open goes on with it. */

@@ -3,7 +3,8 @@
  * wrong between them is told.
  */
 import type { Codec } from '../codec/codec.js'
-import { DecodeError, IpcError } from '../errors.js'
+import { DecodeError } from '../errors.js'
+import { brokenCodec, cannotDecode, cannotEncode, encodeInto } from '../wait/coding.js'
 import type { Inbox } from '../wait/inbox.js'
 import { Batch, copyInto, encodeOne, type Write } from '../wait/outbox.js'
 import type { Outgoing, Transport } from './transport.js'
@@ -37,15 +38,7 @@ export class Packing<T, I> {
   }
 
   #encode(value: I, target: Uint8Array, offset: number): number {
-    let length: number
-    try {
-      length = this.codec.encode(value, target, offset)
-    } catch (cause) {
-      throw this.#cannotEncode(cause)
-    }
-    if (!Number.isInteger(length) || length > target.length - offset) {
-      throw this.#brokenCodec(`says that it wrote ${length} bytes into ${target.length - offset}`)
-    }
+    const length = encodeInto(this.codec, value, target, offset, this.#transport.address)
     // Said here, before memory is made for what cannot be sent.
     if (Math.abs(length) > this.#transport.maxMessageBytes) this.#refuseIfTooLarge(Math.abs(length))
     return length
@@ -56,22 +49,14 @@ export class Packing<T, I> {
     try {
       bytes = this.codec.bytesOf?.(value)
     } catch (cause) {
-      throw this.#cannotEncode(cause)
+      throw cannotEncode(this.codec, this.#transport.address, cause)
     }
-    if (!(bytes instanceof Uint8Array))
-      throw this.#brokenCodec('has a bytesOf that does not give a Uint8Array')
+    if (!(bytes instanceof Uint8Array)) {
+      const what = 'has a bytesOf that does not give a Uint8Array'
+      throw brokenCodec(this.codec, this.#transport.address, what)
+    }
     if (bytes.length > this.#transport.maxMessageBytes) this.#refuseIfTooLarge(bytes.length)
     return bytes
-  }
-
-  #cannotEncode(cause: unknown): IpcError {
-    const message = `Cannot encode the value as ${this.codec.name} for ${this.#transport.address}: ${sayWhy(cause)}`
-    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.#transport.address, cause })
-  }
-
-  #brokenCodec(what: string): IpcError {
-    const message = `Cannot send to ${this.#transport.address}: the codec ${this.codec.name} ${what}`
-    return new IpcError(message, { code: 'ERR_IPC_ENCODE', resource: this.#transport.address })
   }
 
   #refuseIfTooLarge(length: number): void {
@@ -95,11 +80,9 @@ export class Packing<T, I> {
     try {
       return this.codec.decode(box.bytes, offset, length)
     } catch (cause) {
-      throw new DecodeError(
-        `Cannot decode a message of ${length} bytes from ${this.#transport.address} as ${this.codec.name}: ${sayWhy(cause)}; its bytes are on the error`,
-        box.bytes.slice(offset, offset + length),
-        { ...this.#transport.facts(box.label(at)), resource: this.#transport.address, cause },
-      )
+      const bytes = box.bytes.slice(offset, offset + length)
+      const { address } = this.#transport
+      throw cannotDecode(this.codec, address, bytes, cause, this.#transport.facts(box.label(at)))
     }
   }
 
@@ -126,8 +109,4 @@ export function batchOfBytes(all: readonly Uint8Array[], label: number): Batch {
   const batch = Batch.take()
   for (const bytes of all) batch.add(copyInto, bytes, label)
   return batch
-}
-
-function sayWhy(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,8 +1,10 @@
 /**
  * Opening and removing queues in shared memory by name.
  */
+
 import { native } from '../binding.js'
 import type { SystemFailure } from '../errors.js'
+import type { How } from '../how.js'
 import {
   checkBoolean,
   checkInteger,
@@ -53,8 +55,6 @@ export interface CreateOptions extends OpenOptions {
   /** Permission bits, 0 to 0o777, default 0o600. Exact: the umask is not applied. */
   mode?: number
 }
-
-export type How = 'open' | 'create' | 'openOrCreate'
 
 const opening = ['prefetch', 'anyType', 'anyOwner', 'anyMode']
 const creating = [

@@ -2,13 +2,12 @@
  * Finding and making System V objects by their names: what is the same for queues and memory.
  */
 import { ExistsError, errnoOf, NotFoundError, type SystemFailure, systemError } from '../errors.js'
+import { type How, openOrMake } from '../how.js'
 import { checkInteger, checkString, wrongType } from '../options.js'
 import { checkKey, formatKey, ftok, privateKey } from './key.js'
 
 /** How an object is named: by key, by a file of which a key is made (ftok(3)), by id, or not at all. */
 export type ObjectName = number | { path: string; project: number } | { id: number } | 'private'
-
-export type How = 'open' | 'create' | 'openOrCreate'
 
 const ipcCreate = 0o1000
 const ipcExclusive = 0o2000
@@ -75,22 +74,9 @@ function byKey(key: number, how: How, mode: number, kind: Kind): Found {
     const id = get(key, ipcCreate | ipcExclusive | mode, address, 'create', kind)
     return { handle: attachNew(id, address, kind), address, created: true }
   }
-  if (how === 'open') return open()
-  if (how === 'create') return create()
-  // Opening and creating take turns, so that we know who made it; an object that is removed in between costs
-  // a turn.
-  for (;;) {
-    try {
-      return open()
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
-    try {
-      return create()
-    } catch (error) {
-      if (!(error instanceof ExistsError) && !(error instanceof NotFoundError)) throw error
-    }
-  }
+  // Removed between making and attaching, it costs a turn too.
+  const raced = (error: unknown) => error instanceof ExistsError || error instanceof NotFoundError
+  return openOrMake(how, open, create, raced)
 }
 
 function getUsable(key: number, address: string, kind: Kind): number {

@@ -2,6 +2,7 @@
  * A System V message queue as bytes: every call of sysvipc(7), async, sync and without waiting. The typed
  * `Queue` stands on the same channel.
  */
+import type { How } from '../how.js'
 import {
   checkBoolean,
   checkBytes,
@@ -18,7 +19,7 @@ import { type Inbox, inbox, inboxMessages } from '../wait/inbox.js'
 import { Batch, copyInto } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
-import { type CreateOptions, type How, openTransport, type QueueName } from './open.js'
+import { type CreateOptions, openTransport, type QueueName } from './open.js'
 import { checkType, selectorOf } from './selection.js'
 import type { SysvQueueStat, SysvTransport } from './transport.js'
 

@@ -3,8 +3,9 @@
  */
 import { native } from '../binding.js'
 import { errnoOf, RemovedError } from '../errors.js'
+import type { How } from '../how.js'
 import { checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
-import { type Found, find, type How, type Kind, type ObjectName } from './find.js'
+import { type Found, find, type Kind, type ObjectName } from './find.js'
 import { limits } from './limits.js'
 import { SysvTransport } from './transport.js'
 
@@ -21,8 +22,6 @@ export interface CreateOptions {
    */
   maxBytes?: number
 }
-
-export type { How } from './find.js'
 
 const queues: Kind = {
   what: 'queue',

@@ -5,6 +5,7 @@
  */
 import { native } from '../binding.js'
 import { errnoOf, IpcError, RemovedError } from '../errors.js'
+import type { How } from '../how.js'
 import {
   checkBoolean,
   checkInteger,
@@ -15,7 +16,7 @@ import {
   outOfRange,
   wrongType,
 } from '../options.js'
-import { find, type How, type Kind, type ObjectName } from './find.js'
+import { find, type Kind, type ObjectName } from './find.js'
 import { SemaphoreSetGate } from './semaphore-gate.js'
 import { semaphoreLimits } from './semaphore-limits.js'
 import { maxSetValue, packOperations, type SemaphoreOperation } from './semaphore-operation.js'

@@ -3,9 +3,10 @@
  */
 import { native } from '../binding.js'
 import { closedError, errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
+import type { How } from '../how.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
 import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
-import { find, type How, type Kind, type ObjectName } from './find.js'
+import { find, type Kind, type ObjectName } from './find.js'
 import {
   listSegments,
   type MemoryLimits,
