@@ -84,7 +84,7 @@ typedef struct ipckit_queue_options {
   uint32_t flags;              /* IPCKIT_QUEUE_* */
   uint32_t prefetch;           /* leases this handle may hold; default 0: as many as there are */
   uint64_t fingerprint;        /* of the type of the messages; 0 accepts any */
-  const char* type_name;       /* create: up to 127 bytes, told to those who are refused */
+  const char* type_name;       /* create: told to those who are refused, up to 127 bytes of it */
   const char* participant;     /* up to 31 bytes, shown by stat */
 } ipckit_queue_options_t;
 

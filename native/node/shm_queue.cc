@@ -36,9 +36,6 @@ class ring_source : public sys::futex_source {
   }
   void sweep() override {
     (void)ipckit_queue_sweep(queue_);
-    // A lease that ran out, or a delay that passed, shows in arm only after someone has looked under the
-    // lock.
-    if (interest_ == IPCKIT_WAIT_ITEMS) (void)ipckit_queue_peek(queue_, nullptr, 0, nullptr);
     // Nobody wakes us for this.
     removed_ = ipckit_queue_is_unlinked(queue_) == 1;
   }

@@ -127,8 +127,8 @@ static int identity_from_options(ipckit_layout_identity_t* id, const ring_geomet
   id->created = (uint64_t)now.tv_sec * RING_SECOND + (uint64_t)now.tv_nsec;
   id->fingerprint = o->fingerprint;
   if (o->type_name) {
-    if (strlen(o->type_name) >= sizeof id->type_name) return -ENAMETOOLONG;
-    memcpy(id->type_name, o->type_name, strlen(o->type_name));
+    // The name is for people, and may lose its end; the fingerprint decides.
+    memcpy(id->type_name, o->type_name, strnlen(o->type_name, sizeof id->type_name - 1));
   }
   id->checksum = checksum_of(id);
   return 0;

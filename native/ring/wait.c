@@ -154,7 +154,10 @@ int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, uint64_t length,
   for (uint32_t one = IPCKIT_WAIT_ITEMS; one <= IPCKIT_WAIT_TASKS; one <<= 1) {
     if ((interest & one) && maybe(q, one, length)) return 0;
   }
-  *bound_ns = bound(q, interest, ring_now(), INT64_MAX);
+  const int64_t now = ring_now();
+  // What is due is listed by the next try, and by nothing else.
+  if ((interest & IPCKIT_WAIT_ITEMS) && ring_next_due(q) <= now) return 0;
+  *bound_ns = bound(q, interest, now, INT64_MAX);
   return count;
 }
 

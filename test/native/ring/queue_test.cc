@@ -570,6 +570,25 @@ TEST(Waiting, ArmTellsToTryOrWhatToWaitFor) {
   EXPECT_EQ(ipckit_queue_arm(queue, 8, 1, words, &bound), -EINVAL);
 }
 
+TEST(Waiting, ArmSaysToTryWhenALeaseHasRunOutOrADelayHasPassed) {
+  Queue queue;
+  put(queue, "x");
+  ipckit_message_t message;
+  char buffer[8];
+  ASSERT_EQ(ipckit_queue_lease(queue, buffer, sizeof buffer, &message, kSecond / 50, 0), 1);
+  ipckit_wait_word_t words[IPCKIT_WAIT_WORDS];
+  int64_t bound = 0;
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 0, words, &bound), 1);
+  EXPECT_LE(bound, kSecond / 50) << "nobody wakes who waits for it";
+  usleep(30'000);
+  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 0, words, &bound), 0);
+  ASSERT_EQ(ipckit_queue_lease(queue, buffer, sizeof buffer, &message, 0, 0), 1);
+  ASSERT_EQ(ipckit_queue_nack(queue, &message.token, kSecond / 50), 0);
+  ASSERT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 0, words, &bound), 1);
+  usleep(30'000);
+  EXPECT_EQ(ipckit_queue_arm(queue, IPCKIT_WAIT_ITEMS, 0, words, &bound), 0);
+}
+
 TEST(Waiting, ArmLooksForAsManyBytesAsAreWanted) {
   ipckit_queue_options_t options = {};
   options.capacity = 10;
