@@ -236,7 +236,7 @@ describe('ls, stat and rm', () => {
       /^ADDRESS +TYPE +MESSAGES +IN FLIGHT +FREE BYTES +LIMIT +OWNER +MODE +OPEN BY$/,
     )
     const row = lines(stdout).find((line) => line.startsWith(queue.address))
-    expect(row).toMatch(/ json +2 +1 +\d+ +7 x 100 +\S+ +0600 +1$/)
+    expect(row).toMatch(/ json +2 +1 +[\d,]+ +7 x 100 +\S+ +0600 +1$/)
     lease?.ack()
   })
 
