@@ -16,7 +16,7 @@ if [ "$length" = long ]; then
   run every_instruction --full
   run storm --seconds 3600
 else
-  run every_instruction --seconds 30
-  run every_instruction --seconds 30 --recovery
+  run every_instruction --seconds 15
+  run every_instruction --seconds 15 --recovery
   run storm --seconds 60
 fi

@@ -100,7 +100,7 @@ async function killAll(here: Owner, kernel: Carrier, way: string, count: number)
   return lost
 }
 
-const kills = long ? 1000 : 100
+const kills = long ? 1000 : 50
 
 describe.skipIf(!has('taskset') || !has('chrt')).each(carriers)(
   '%s: a message that comes at the moment of a kill (needs taskset and chrt)',
