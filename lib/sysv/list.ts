@@ -1,6 +1,5 @@
 /** Lists the System V message queues of this IPC namespace, from /proc/sysvipc/msg, which every user may read. */
-import { readFileSync } from 'node:fs'
-import { formatKey, privateKey } from './key.js'
+import { listObjects } from './proc.js'
 
 /** A queue as the kernel lists it. */
 export interface SysvQueueEntry {
@@ -32,27 +31,13 @@ export interface SysvQueueEntry {
  * ```
  */
 export function list(): SysvQueueEntry[] {
-  const [, ...lines] = readFileSync('/proc/sysvipc/msg', 'utf8').trimEnd().split('\n')
-  return lines.map(readLine).sort((one, other) => one.id - other.id)
-}
-
-/** Columns: key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime. */
-function readLine(line: string): SysvQueueEntry {
-  const fields = line.trim().split(/\s+/)
-  const number = (at: number) => Number(fields[at])
-  const key = number(0) >>> 0
-  const id = number(1)
-  return {
-    id,
-    key,
-    address: key === privateKey ? `sysv:id=${id}` : `sysv:${formatKey(key)}`,
-    depth: number(4),
-    bytes: number(3),
-    uid: number(7),
-    gid: number(8),
-    // Shown in octal, with the kernel's own bits above.
-    mode: Number.parseInt(fields[2] as string, 8) & 0o777,
-    lastSender: number(5),
-    lastReceiver: number(6),
-  }
+  // Columns: key msqid perms cbytes qnum lspid lrpid uid gid cuid cgid stime rtime ctime.
+  return listObjects('msg', (column) => ({
+    depth: column(4),
+    bytes: column(3),
+    uid: column(7),
+    gid: column(8),
+    lastSender: column(5),
+    lastReceiver: column(6),
+  }))
 }

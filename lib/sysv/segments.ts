@@ -1,7 +1,6 @@
 /** All System V segments of this IPC namespace: their list, their limits, and what they take. */
-import { readFileSync } from 'node:fs'
 import { native } from '../binding.js'
-import { formatKey, privateKey } from './key.js'
+import { listObjects } from './proc.js'
 
 /** A segment as the kernel lists it. */
 export interface SegmentEntry {
@@ -43,29 +42,15 @@ export interface MemoryUsage {
 }
 
 export function listSegments(): SegmentEntry[] {
-  const [, ...lines] = readFileSync('/proc/sysvipc/shm', 'utf8').trimEnd().split('\n')
-  return lines.map(readLine).sort((one, other) => one.id - other.id)
-}
-
-/** Columns: key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap. */
-function readLine(line: string): SegmentEntry {
-  const fields = line.trim().split(/\s+/)
-  const number = (at: number) => Number(fields[at])
-  const key = number(0) >>> 0
-  const id = number(1)
-  return {
-    id,
-    key,
-    address: key === privateKey ? `sysv:id=${id}` : `sysv:${formatKey(key)}`,
-    sizeBytes: number(3),
-    uid: number(7),
-    gid: number(8),
-    // Shown in octal, with the kernel's own bits above.
-    mode: Number.parseInt(fields[2] as string, 8) & 0o777,
-    creator: number(4),
-    lastUser: number(5),
-    attached: number(6),
-  }
+  // Columns: key shmid perms size cpid lpid nattch uid gid cuid cgid atime dtime ctime rss swap.
+  return listObjects('shm', (column) => ({
+    sizeBytes: column(3),
+    uid: column(7),
+    gid: column(8),
+    creator: column(4),
+    lastUser: column(5),
+    attached: column(6),
+  }))
 }
 
 /** [segmentBytes, pages, segments, usedSegments, usedPages, residentPages, swappedPages, pageBytes] */
