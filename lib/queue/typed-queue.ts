@@ -129,9 +129,10 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     try {
       this.#checkOptions(options, putting, waiting)
       const label = this.#transport.label(options as PutLabel)
-      checkWait(options)
       const all = this.#packing.inPlace(values)
       if (all === undefined) return this.#channel.sendMany(this.#packing.batch(values, label), options)
+      // Before the first of them is put; the channel looks when all that have room are.
+      checkWait(options)
       const first = this.#putInPlace(all, label)
       return this.#channel.sendMany(batchOfBytes(all.slice(first), label), options, first)
     } catch (error) {

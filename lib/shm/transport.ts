@@ -119,9 +119,9 @@ export class ShmTransport implements Transport {
     this.address = `shm:${name}`
     const tokens = this.#tokens
     closeWhenForgotten(this, () => native.ringClose(handle, tokens))
-    const { maxMessageBytes, priorities } = this.stat()
-    this.maxMessageBytes = maxMessageBytes
-    this.#priorities = priorities
+    const { out } = this.#status()
+    this.maxMessageBytes = out[14] as number
+    this.#priorities = out[18] as number
   }
 
   /** For calls that only these queues have. */
@@ -271,14 +271,7 @@ export class ShmTransport implements Transport {
   }
 
   stat(): ShmQueueStat {
-    const out = new Float64Array(27)
-    let type: string
-    try {
-      type = native.ringStatus(this.#handle, out)
-    } catch (error) {
-      const { errno, syscall } = error as SystemFailure
-      throw shmError({ errno, syscall, action: 'read the state of', resource: this.address })
-    }
+    const { out, type } = this.#status()
     const at = (index: number) => out[index] as number
     return {
       address: this.address,
@@ -314,6 +307,17 @@ export class ShmTransport implements Transport {
         ...others,
         since: new Date(since / 1e6),
       })),
+    }
+  }
+
+  /** As `ringStatus` of native/node/shm_queue.cc lays it. */
+  #status(): { out: Float64Array; type: string } {
+    const out = new Float64Array(27)
+    try {
+      return { type: native.ringStatus(this.#handle, out), out }
+    } catch (error) {
+      const { errno, syscall } = error as SystemFailure
+      throw shmError({ errno, syscall, action: 'read the state of', resource: this.address })
     }
   }
 

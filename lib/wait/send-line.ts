@@ -136,6 +136,7 @@ export class SendLine {
     let sent = 0
     try {
       sent = this.trySendMany(batch)
+      if (sent === batch.count) return sent
       const end = performance.now() + longestTurnMs
       while (sent < batch.count && this.#line.size === 0 && performance.now() < end) {
         const more = this.#poll.insist(0, () => this.#transport.sendMany(batch, sent), insistAsyncMs)
