@@ -1,4 +1,4 @@
-// Threads of our own: small, and deaf to the host's signals.
+// Threads of our own: small, and deaf to the signals that are sent to the host.
 #pragma once
 
 #include <pthread.h>
@@ -8,19 +8,21 @@
 
 namespace ipckit::sys {
 
-/// Starts a thread that runs no signal handler of the host, as all signals are blocked in it. Not
-/// std::thread, which ends the process when no thread can be made.
+/// Starts a thread in which all signals are blocked but those that tell of an error of its own: a SIGBUS that
+/// is blocked ends the process, whatever handler there is (sys/bus_guard.h, ring/guard.c). Not std::thread,
+/// which ends the process when no thread can be made.
 inline outcome<pthread_t> start_thread(void* (*entry)(void*), void* argument) {
   // A blocked system call needs little; glibc's default of 8 MiB each would show as address space.
   constexpr size_t stack_bytes = 128 * 1024;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, stack_bytes);
-  sigset_t all;
+  sigset_t deaf;
   sigset_t before;
-  sigfillset(&all);
+  sigfillset(&deaf);
+  for (const int own : {SIGBUS, SIGSEGV, SIGILL, SIGFPE, SIGTRAP}) sigdelset(&deaf, own);
   // A thread inherits the mask of the one that makes it.
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_sigmask(SIG_SETMASK, &deaf, &before);
   pthread_t thread{};
   const int error = pthread_create(&thread, &attributes, entry, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

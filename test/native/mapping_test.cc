@@ -10,6 +10,7 @@
 #include "support.h"
 #include "sys/posix_memory.h"
 #include "sys/shared_atomic.h"
+#include "sys/threads.h"
 
 namespace ipckit::sys {
 namespace {
@@ -103,6 +104,21 @@ TEST(mapping, uses_its_place_in_the_registry_again_without_the_old_verdict) {
     memory.pages->data()[0] = 'x';
     EXPECT_TRUE(memory.pages->lost());
   }
+}
+
+TEST(mapping, that_is_lost_to_a_thread_of_ours_shows_it_zeros) {
+  const scratch memory;
+  ASSERT_EQ(ftruncate(memory.file.get(), 0), 0);
+  const auto look = [](void* byte) -> void* {
+    return *static_cast<volatile char*>(byte) == 0 ? byte : nullptr;
+  };
+  char* const byte = memory.pages->data();
+  const auto thread = start_thread(look, byte);
+  ASSERT_TRUE(thread.ok());
+  void* zero = nullptr;
+  pthread_join(thread.value(), &zero);
+  EXPECT_EQ(zero, byte);
+  EXPECT_TRUE(memory.pages->lost());
 }
 
 TEST(mapping, can_be_lost_to_many_threads_at_once_while_others_come_and_go) {
