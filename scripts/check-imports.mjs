@@ -23,7 +23,7 @@ const transport = {
   types: ['lib/queue/transport', 'lib/native'],
   outside: builtins,
 }
-const addon = { may: ['native/sys', 'native/ring', 'include'], outside: /^(?!uv|v8|node\.h)/ }
+const addon = { may: ['native/sys', 'native/ring', 'native/sync', 'include'], outside: /^(?!uv|v8|node\.h)/ }
 const table = {
   'lib/index': { may: ['lib'], outside: nothing },
   'lib/open': { may: ['lib'], outside: builtins },
@@ -59,7 +59,9 @@ const table = {
   },
   'native/addon': { ...addon, may: [...addon.may, 'native/node'] },
   'native/node': addon,
-  'native/ring': { may: ['include'], outside: libc },
+  'native/ring': { may: ['native/shared', 'include'], outside: libc },
+  'native/sync': { may: ['native/shared', 'include'], outside: libc },
+  'native/shared': { may: ['include'], outside: libc },
   'native/sys': { outside: libc },
   include: { outside: /^(stdint|stddef)\.h$/ },
   'interop/c': { may: ['include'], outside: libc },

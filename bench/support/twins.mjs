@@ -12,12 +12,14 @@ const products = join(top, 'build-bench')
 const calls = { posix: 'mq.c', sysv: 'msg.c', fifo: 'fifo.c', shm: 'ring.c' }
 
 /** What the queue in shared memory needs beside that: libipckit, compiled into the twin. */
-const ring = join(top, 'native/ring')
+const rooms = ['native/ring', 'native/shared'].map((room) => join(top, room))
 const library = [
   ...['-pthread', '-D_GNU_SOURCE', '-DTWIN_BATCHES', `-I${join(top, 'include')}`, `-I${join(top, 'native')}`],
-  ...readdirSync(ring)
-    .filter((file) => file.endsWith('.c'))
-    .map((file) => join(ring, file)),
+  ...rooms.flatMap((room) =>
+    readdirSync(room)
+      .filter((file) => file.endsWith('.c'))
+      .map((file) => join(room, file)),
+  ),
 ]
 
 const programs = new Map()

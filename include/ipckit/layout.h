@@ -32,8 +32,9 @@
 extern "C" {
 #endif
 
-#define IPCKIT_LAYOUT_MAGIC 0x71746b6370690d0aULL /* "\n\ripcktq" in memory of a little-endian machine */
-#define IPCKIT_LAYOUT_VERSION 0x00010000U         /* major in the upper half; readers refuse another major */
+#define IPCKIT_LAYOUT_MAGIC 0x71746b6370690d0aULL      /* "\n\ripcktq" in memory of a little-endian machine */
+#define IPCKIT_LAYOUT_SYNC_MAGIC 0x73746b6370690d0aULL /* the same with "s": an object of <ipckit/sync.h> */
+#define IPCKIT_LAYOUT_VERSION 0x00010000U /* major in the upper half; readers refuse another major */
 #define IPCKIT_LAYOUT_ORDER 0x01020304U
 #define IPCKIT_LAYOUT_LINE 128
 #define IPCKIT_LAYOUT_INLINE 80
@@ -71,11 +72,12 @@ extern "C" {
 typedef struct ipckit_layout_participant {
   uint32_t word; /* epoch << 2 | IPCKIT_SLOT_*; used only while the owner holds its byte of the file locked */
   uint32_t pid;  /* in the owner's PID namespace: for people, never for decisions */
-  uint32_t roles;  /* IPCKIT_ROLE_*, what it has done so far */
-  uint32_t leases; /* what it holds, for people */
-  uint64_t since;  /* CLOCK_REALTIME in ns */
-  char name[32];   /* zero-terminated */
-  uint8_t unused[128 - 56];
+  uint32_t roles;   /* IPCKIT_ROLE_*, what it has done so far */
+  uint32_t leases;  /* what it holds, for people */
+  uint64_t since;   /* CLOCK_REALTIME in ns */
+  char name[32];    /* zero-terminated */
+  uint32_t waiting; /* objects of <ipckit/sync.h>: how many waits of its go on */
+  uint8_t unused[128 - 60];
 } ipckit_layout_participant_t;
 
 typedef struct ipckit_layout_cell {
@@ -93,12 +95,17 @@ typedef struct ipckit_layout_cell {
   uint8_t payload[IPCKIT_LAYOUT_INLINE];
 } ipckit_layout_cell_t;
 
-typedef struct ipckit_layout_identity {
+/* How every file of ours begins. */
+typedef struct ipckit_layout_start {
   uint64_t magic;
   uint32_t version;
   uint32_t byte_order;
-  uint64_t id[2]; /* random: a queue made anew under the same name has another */
+  uint64_t id[2]; /* random: an object made anew under the same name has another */
   uint64_t total_bytes;
+} ipckit_layout_start_t;
+
+typedef struct ipckit_layout_identity {
+  ipckit_layout_start_t start;
   uint64_t max_message_bytes;
   uint64_t capacity_bytes;
   uint32_t capacity; /* messages that were put and not yet acknowledged */

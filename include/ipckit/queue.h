@@ -15,45 +15,16 @@
 #ifndef IPCKIT_QUEUE_H
 #define IPCKIT_QUEUE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "ipckit/error.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define IPCKIT_API __attribute__((visibility("default")))
-
-/* Longest waits: a timeout in ns, 0 to try once, IPCKIT_FOREVER to wait without end. */
-#define IPCKIT_FOREVER INT64_MAX
-
-/* What the kernel has no errno for. */
-#define IPCKIT_E_CORRUPT (-10001)      /* the bytes make no sense: damaged, truncated or scribbled over */
-#define IPCKIT_E_TYPE (-10002)         /* the queue carries another type; see ipckit_refusal_t */
-#define IPCKIT_E_VERSION (-10003)      /* made by an incompatible version of the layout */
-#define IPCKIT_E_BYTE_ORDER (-10004)   /* made by a machine of the other byte order */
-#define IPCKIT_E_NOT_A_QUEUE (-10005)  /* a regular file, but none of ours */
-#define IPCKIT_E_NOT_REGULAR (-10006)  /* a directory, a FIFO, a device or a symbolic link */
-#define IPCKIT_E_OWNER (-10007)        /* belongs to another user */
-#define IPCKIT_E_MODE (-10008)         /* everyone may write to it */
-#define IPCKIT_E_LINKS (-10009)        /* has a second name */
-#define IPCKIT_E_SIZE (-10010)         /* the file is shorter or longer than its header says */
-#define IPCKIT_E_STALE (-10011)        /* the delivery of this token is over: nothing was changed */
-#define IPCKIT_E_SHUTDOWN (-10012)     /* the queue was shut down */
-#define IPCKIT_E_HELD (-10013)         /* a living process holds a lock and does not go on (stopped?) */
-#define IPCKIT_E_FORKED (-10014)       /* the handle belongs to the parent process */
-#define IPCKIT_E_PARTICIPANTS (-10015) /* every participant's place is taken */
-#define IPCKIT_E_PREFETCH (-10016)     /* as many leases as the handle may hold */
-#define IPCKIT_E_TASKS (-10017)        /* task_done without a task */
-
 /* Flags of ipckit_queue_options_t. */
 #define IPCKIT_QUEUE_JOINABLE 1U  /* create: get holds a task until task_done */
 #define IPCKIT_QUEUE_ANY_OWNER 2U /* open: trust whoever owns the file */
 #define IPCKIT_QUEUE_ANY_MODE 4U  /* open: accept a file that everyone may write to */
-
-/* What participants have done. */
-#define IPCKIT_ROLE_PRODUCER 1U
-#define IPCKIT_ROLE_CONSUMER 2U
 
 /* Why a message was given up. */
 #define IPCKIT_DEAD_REJECTED 1U
@@ -87,18 +58,6 @@ typedef struct ipckit_queue_options {
   const char* type_name;       /* create: told to those who are refused, up to 127 bytes of it */
   const char* participant;     /* up to 31 bytes, shown by stat */
 } ipckit_queue_options_t;
-
-/* Filled when an opener refuses with IPCKIT_E_TYPE, IPCKIT_E_VERSION, IPCKIT_E_OWNER, _MODE, _LINKS or _SIZE.
- */
-typedef struct ipckit_refusal {
-  uint64_t fingerprint;
-  char type_name[128];
-  uint32_t version;
-  uint32_t owner;
-  uint32_t mode;
-  uint32_t links;
-  uint64_t size_bytes;
-} ipckit_refusal_t;
 
 /* Names one delivery of one message; an ack, nack, extend or reject of an earlier delivery changes nothing.
  */
@@ -160,32 +119,6 @@ typedef struct ipckit_queue_stat {
   uint32_t mode;
   uint32_t unlinked; /* 1 when the name is gone */
 } ipckit_queue_stat_t;
-
-typedef struct ipckit_participant {
-  uint32_t slot;
-  uint32_t pid; /* in its own PID namespace */
-  uint32_t roles;
-  uint32_t leases;
-  uint64_t since; /* CLOCK_REALTIME in ns */
-  uint32_t alive;
-  uint32_t self; /* 1 for the asking handle */
-  char name[32];
-} ipckit_participant_t;
-
-/* A word to wait on with futex or futex_waitv, shared and 32 bits wide. */
-typedef struct ipckit_wait_word {
-  const uint32_t* address;
-  uint32_t expected;
-} ipckit_wait_word_t;
-
-/* Version of the library, "1.0.0", and text for any negative value that a call returned. */
-IPCKIT_API const char* ipckit_version(void);
-IPCKIT_API const char* ipckit_strerror(int error);
-IPCKIT_API const char* ipckit_error_name(int error);
-
-/* The fingerprint of a type by its name, as every client computes it: FNV-1a of the bytes, 64 bits, never 0.
- */
-IPCKIT_API uint64_t ipckit_fingerprint(const char* type_name);
 
 /* Names: 1 to 200 bytes, with or without a leading '/', and no other '/'. */
 IPCKIT_API int ipckit_queue_create(const char* name, const ipckit_queue_options_t* options,
@@ -277,11 +210,6 @@ IPCKIT_API int ipckit_queue_sweep(ipckit_queue_t* queue);
 
 /* Compares every index with the truth words: 0, or IPCKIT_E_CORRUPT. For tests and doctors. */
 IPCKIT_API int ipckit_queue_verify(ipckit_queue_t* queue);
-
-/* When another program truncates the file under us, the kernel sends SIGBUS. The library handles that for its
-   own mappings and passes every other SIGBUS on. Call with 0 before the first open to have no handler
-   installed. */
-IPCKIT_API void ipckit_guard(int enabled);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "queue.h"
+#include "shared/file.h"
 
 static int64_t attempt_join(ring_queue* q, void* context) {
   (void)context;
@@ -91,12 +92,12 @@ int ipckit_queue_stat(ipckit_queue_t* q, ipckit_queue_stat_t* s) {
   }
   if (result < 0) return (int)result;
   const ipckit_layout_identity_t* id = &q->identity;
-  s->id[0] = id->id[0];
-  s->id[1] = id->id[1];
+  s->id[0] = id->start.id[0];
+  s->id[1] = id->start.id[1];
   s->capacity = q->g.capacity;
   s->capacity_bytes = q->g.capacity_bytes;
   s->max_message_bytes = q->g.max_message_bytes;
-  s->size_bytes = q->map_bytes;
+  s->size_bytes = q->map.bytes;
   s->created = id->created;
   s->fingerprint = id->fingerprint;
   memcpy(s->type_name, id->type_name, sizeof s->type_name);
@@ -116,6 +117,8 @@ int ipckit_queue_stat(ipckit_queue_t* q, ipckit_queue_stat_t* s) {
   s->unlinked = file.st_nlink == 0;
   return 0;
 }
+
+int ipckit_queue_is_unlinked(ipckit_queue_t* q) { return ring_file_is_unlinked(&q->people); }
 
 int ipckit_queue_participants(ipckit_queue_t* q, ipckit_participant_t* list, size_t count) {
   int result = ring_usable(q);

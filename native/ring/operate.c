@@ -4,8 +4,6 @@
 
 // Looks at the clock after this many operations, and at the participants when it is time.
 #define LOOK_AFTER 256
-#define SWEEP_EVERY (100 * RING_MILLISECOND)
-#define SWEEP_AT_LEAST_EVERY (1000 * RING_MILLISECOND)
 
 static void mark_corrupt(ring_queue* q) {
   if (ring_load(&q->h->state) == IPCKIT_STATE_CORRUPT) return;
@@ -15,14 +13,14 @@ static void mark_corrupt(ring_queue* q) {
 
 int ring_usable(ring_queue* q) {
   if (__builtin_expect(ring_people_forked(&q->people), 0)) return IPCKIT_E_FORKED;
-  if (__builtin_expect(ring_load(&q->lost), 0)) return IPCKIT_E_CORRUPT;
+  if (__builtin_expect(ring_load(&q->map.lost), 0)) return IPCKIT_E_CORRUPT;
   // Pairs with the store in ipckit_queue_shutdown.
   uint32_t state = ring_load_acquire(&q->h->state);
   if (__builtin_expect(state - 1 >= 3, 0)) return IPCKIT_E_CORRUPT;
   // We were taken for dead, which no correct program brings about: our lock lives as long as the mapping.
   const uint32_t* place = &q->people.table[q->people.slot].word;
   if (__builtin_expect(ring_load(place) != (q->people.epoch << 2 | IPCKIT_SLOT_USED), 0)) {
-    return ring_load(&q->lost) ? IPCKIT_E_CORRUPT : -EBADF;
+    return ring_load(&q->map.lost) ? IPCKIT_E_CORRUPT : -EBADF;
   }
   return 0;
 }
@@ -35,7 +33,7 @@ static int enter(ring_queue* q, uint32_t* lock) {
   for (int turn = 0; turn < 8; turn++) {
     result = ring_lock(lock, &q->people, &end);
     if (__builtin_expect(result == 0, 1)) return 0;
-    if (result < 0) return ring_load(&q->lost) ? IPCKIT_E_CORRUPT : result;
+    if (result < 0) return ring_load(&q->map.lost) ? IPCKIT_E_CORRUPT : result;
     result = ring_recover(q, &end);
     if (result < 0) return result;
   }
@@ -68,7 +66,7 @@ static int64_t leave(ring_queue* q, uint32_t* lock, int64_t result) {
     return IPCKIT_E_CORRUPT;
   }
   // The guard put zeros under us; whatever the operation saw, it was not the queue.
-  if (__builtin_expect(ring_load(&q->lost), 0)) return IPCKIT_E_CORRUPT;
+  if (__builtin_expect(ring_load(&q->map.lost), 0)) return IPCKIT_E_CORRUPT;
   return result;
 }
 
@@ -90,15 +88,7 @@ void ring_look_around(ring_queue* q, bool idle) {
     ring_store(&q->until_look, left == 0 ? LOOK_AFTER : left - 1);
     if (__builtin_expect(left != 0, 1)) return;
   }
-  int64_t now = ring_now_coarse();
-  int64_t mine = now - ring_load(&q->swept);
-  if (mine < SWEEP_EVERY) return;
-  // One of all participants is enough, unless whoever it was lies: clocks differ between time namespaces.
-  int64_t theirs = now - (int64_t)ring_load(&q->h->swept);
-  if (theirs >= 0 && theirs < SWEEP_EVERY && mine < SWEEP_AT_LEAST_EVERY) return;
-  ring_store(&q->swept, now);
-  ring_store(&q->h->swept, (uint64_t)now);
-  ipckit_queue_sweep(q);
+  if (ring_people_look_due(&q->swept, &q->h->swept)) ipckit_queue_sweep(q);
 }
 
 int ipckit_queue_sweep(ipckit_queue_t* q) {

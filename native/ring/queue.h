@@ -12,9 +12,10 @@
 
 #include "ipckit/layout.h"
 #include "ipckit/queue.h"
-#include "lock.h"
-#include "participants.h"
-#include "word.h"
+#include "shared/guard.h"
+#include "shared/lock.h"
+#include "shared/participants.h"
+#include "shared/word.h"
 
 typedef struct ring_geometry {
   uint32_t capacity, dead_capacity, cells, priorities, participants, blocks, block_bytes, copy_outside_bytes;
@@ -39,24 +40,22 @@ typedef struct ring_tasks {
 
 struct ipckit_queue {
   ring_people people;
+  ring_mapped map;
   ring_geometry g;  // checked once at opening and never read from the file again
   ipckit_layout_header_t* h;
   ipckit_layout_cell_t* cells;
   uint32_t *rings, *free, *heaps, *free_blocks, *links;
   uint64_t* marks;
   uint8_t* blocks;
-  size_t map_bytes;
   ipckit_layout_identity_t identity;  // as it was at opening
   uint32_t prefetch;
   uint32_t leases;      // how many this handle holds: a hint for the limit
   uint32_t roles;       // written to the table when they change
-  int lost;             // set by the guard: the file was truncated under us
   int64_t swept;        // coarse clock
   uint32_t until_look;  // operations until the clock is asked
   uint32_t spins[3];    // how long to poll before sleeping, per place
   pthread_mutex_t tasks_lock;
   ring_tasks tasks;
-  struct ipckit_queue* next_guarded;
 };
 
 typedef struct ipckit_queue ring_queue;
@@ -195,9 +194,5 @@ typedef int64_t (*ring_attempt)(ring_queue* q, void* context);
 // the message for which a producer waits.
 int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t timeout_ns,
                    ring_attempt attempt, void* context);
-
-// The guard against truncation (guard.c):
-void ring_guard_add(ring_queue* q);
-void ring_guard_remove(ring_queue* q);
 
 #endif

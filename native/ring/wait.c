@@ -2,16 +2,10 @@
 // somebody is armed. A wake-up that a dying waiter swallowed is made good by the bound, by whoever recovers,
 // and by every getter that leaves something behind.
 #include "queue.h"
+#include "shared/spin.h"
 
 // No sleep is longer: then we look for the dead.
 #define SLEEP_BOUND (100 * RING_MILLISECOND)
-// A sleep costs 5 to 60 us, a pause some 20 ns: polling for 20 to 50 us may win. bench/ring, 2026-11-21.
-#define SPINS_FIRST 1000
-#define SPINS_MOST 4000
-// Polling that never pays, as on a shared processor, dies out; now and then it is tried again.
-#define SPINS_PROBE 64
-#define PROBE_EVERY 64
-
 void ring_wake(ipckit_layout_wait_t* place, int count) {
   // We come from the exchange of ring_unlock, the waiter from its fence in arm: one of us sees the other.
 #if !defined(__x86_64__) && !defined(__i386__)
@@ -68,7 +62,7 @@ static bool maybe_room(ring_queue* q, uint64_t length) {
 
 // A hint, without locks. `length`: of the message for which there should be room.
 static bool maybe(ring_queue* q, uint32_t interest, uint64_t length) {
-  if (ring_load(&q->lost)) return true;
+  if (ring_load(&q->map.lost)) return true;
   if (interest == IPCKIT_WAIT_ITEMS) return ring_maybe_ready(q) || ring_load(&q->h->state) == 0;
   if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q, length);
   return nothing_pending(q) || ring_load(&q->h->state) >= IPCKIT_STATE_STOPPED;
@@ -96,20 +90,16 @@ static int64_t bound(ring_queue* q, uint32_t interest, int64_t now, int64_t end)
 // Polls for a while; true when a try may succeed. Learns whether that pays.
 static bool poll(ring_queue* q, uint32_t interest, uint64_t length) {
   uint32_t* learned = &q->spins[interest >> 1];
-  uint32_t budget = ring_load(learned);
-  const uint32_t spins = budget < PROBE_EVERY ? (budget == 0 ? SPINS_PROBE : 0) : budget;
+  const uint32_t spins = ring_spins(ring_load(learned));
   for (uint32_t i = 0; i < spins; i++) {
     if (maybe(q, interest, length)) {
-      if (i == 0) return true;  // it was there already, which says nothing about polling
-      budget = spins * 2 < SPINS_MOST ? spins * 2 : SPINS_MOST;
-      ring_store(learned, budget < SPINS_FIRST ? SPINS_FIRST : budget);
+      // What was there already says nothing about polling.
+      if (i > 0) ring_store(learned, ring_spins_paid(spins));
       return true;
     }
     ring_pause();
   }
-  // Below PROBE_EVERY it counts the waits until the next probe.
-  ring_store(learned, budget >= PROBE_EVERY ? (budget / 2 < PROBE_EVERY ? PROBE_EVERY - 1 : budget / 2)
-                                            : (budget == 0 ? PROBE_EVERY - 1 : budget - 1));
+  ring_store(learned, ring_spins_lost(ring_load(learned)));
   return false;
 }
 

@@ -1,7 +1,7 @@
 // Names and sentences of the codes that the calls return.
 #include <string.h>
 
-#include "ipckit/queue.h"
+#include "ipckit/error.h"
 
 typedef struct own_error {
   int code;
@@ -10,23 +10,28 @@ typedef struct own_error {
 } own_error;
 
 static const own_error own_errors[] = {
-    {IPCKIT_E_CORRUPT, "CORRUPT", "the queue is damaged"},
-    {IPCKIT_E_TYPE, "TYPE", "the queue carries another type of messages"},
-    {IPCKIT_E_VERSION, "VERSION", "the queue was made by an incompatible version"},
-    {IPCKIT_E_BYTE_ORDER, "BYTE_ORDER", "the queue was made on a machine of the other byte order"},
-    {IPCKIT_E_NOT_A_QUEUE, "NOT_A_QUEUE", "the file is not a queue"},
+    {IPCKIT_E_CORRUPT, "CORRUPT", "the bytes are damaged"},
+    {IPCKIT_E_TYPE, "TYPE", "it carries another type"},
+    {IPCKIT_E_VERSION, "VERSION", "it was made by an incompatible version"},
+    {IPCKIT_E_BYTE_ORDER, "BYTE_ORDER", "it was made on a machine of the other byte order"},
+    {IPCKIT_E_NOT_A_QUEUE, "NOT_A_QUEUE", "the file is none of ipckit"},
     {IPCKIT_E_NOT_REGULAR, "NOT_REGULAR", "the name is not a regular file"},
-    {IPCKIT_E_OWNER, "OWNER", "the queue belongs to another user"},
-    {IPCKIT_E_MODE, "MODE", "everyone may write to the queue"},
-    {IPCKIT_E_LINKS, "LINKS", "the queue has a second name"},
+    {IPCKIT_E_OWNER, "OWNER", "it belongs to another user"},
+    {IPCKIT_E_MODE, "MODE", "everyone may write to it"},
+    {IPCKIT_E_LINKS, "LINKS", "it has a second name"},
     {IPCKIT_E_SIZE, "SIZE", "the file has another size than its header says"},
     {IPCKIT_E_STALE, "STALE", "this delivery is over"},
     {IPCKIT_E_SHUTDOWN, "SHUTDOWN", "the queue was shut down"},
-    {IPCKIT_E_HELD, "HELD", "a living process holds a lock of the queue and does not go on"},
+    {IPCKIT_E_HELD, "HELD", "a living process holds a lock inside and does not go on"},
     {IPCKIT_E_FORKED, "FORKED", "the handle belongs to the parent process"},
-    {IPCKIT_E_PARTICIPANTS, "PARTICIPANTS", "the queue has as many participants as it can"},
+    {IPCKIT_E_PARTICIPANTS, "PARTICIPANTS", "it has as many participants as it can"},
     {IPCKIT_E_PREFETCH, "PREFETCH", "the handle holds as many leases as it may"},
     {IPCKIT_E_TASKS, "TASKS", "task_done was called more often than there were tasks"},
+    {IPCKIT_E_KIND, "KIND", "another kind of object has that name"},
+    {IPCKIT_E_NOT_HELD, "NOT_HELD", "this handle does not hold it"},
+    {IPCKIT_E_BROKEN, "BROKEN", "the barrier is broken"},
+    {IPCKIT_E_BOUND, "BOUND", "the semaphore was released more often than it was acquired"},
+    {IPCKIT_E_WAITERS, "WAITERS", "it has as many waiters as it can"},
 };
 
 static const own_error* find(int error) {

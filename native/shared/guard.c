@@ -2,16 +2,19 @@
 // zeros under the whole mapping and marks the handle, whose operation then ends with IPCKIT_E_CORRUPT; a
 // SIGBUS at any other address goes to whoever was there before. Runs on whichever thread faulted, and calls
 // nothing but mmap.
+#include "guard.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 
-#include "queue.h"
+#include "ipckit/error.h"
+#include "word.h"
 
 static int wanted = 1;
 static pthread_mutex_t change = PTHREAD_MUTEX_INITIALIZER;
-static ring_queue*
-    guarded;  // read by the handler without a lock; a handle is freed only after it was taken out
+// Read by the handler without a lock; a handle is freed only after it was taken out.
+static ring_mapped* guarded;
 static struct sigaction previous;
 
 void ipckit_guard(int enabled) { ring_store(&wanted, enabled); }
@@ -30,12 +33,12 @@ static void pass_on(int number, siginfo_t* info, void* context) {
 static void on_bus_error(int number, siginfo_t* info, void* context) {
   const uint8_t* address = info->si_addr;
   int saved = errno;
-  for (ring_queue* q = __atomic_load_n(&guarded, __ATOMIC_ACQUIRE); q;
-       q = __atomic_load_n(&q->next_guarded, __ATOMIC_ACQUIRE)) {
-    uint8_t* start = (uint8_t*)q->h;
-    if (address < start || address >= start + q->map_bytes || ring_people_forked(&q->people)) continue;
-    ring_store(&q->lost, 1);
-    void* zeros = mmap(start, q->map_bytes, PROT_READ | PROT_WRITE,
+  for (ring_mapped* map = __atomic_load_n(&guarded, __ATOMIC_ACQUIRE); map;
+       map = __atomic_load_n(&map->next, __ATOMIC_ACQUIRE)) {
+    const uint8_t* start = map->start;
+    if (address < start || address >= start + map->bytes || ring_people_forked(map->people)) continue;
+    ring_store(&map->lost, 1);
+    void* zeros = mmap(map->start, map->bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     if (zeros == MAP_FAILED) break;
     errno = saved;
@@ -45,7 +48,7 @@ static void on_bus_error(int number, siginfo_t* info, void* context) {
   pass_on(number, info, context);
 }
 
-void ring_guard_add(ring_queue* q) {
+void ring_guard_add(ring_mapped* map) {
   if (!ring_load(&wanted)) return;
   pthread_mutex_lock(&change);
   static bool installed;
@@ -54,16 +57,16 @@ void ring_guard_add(ring_queue* q) {
     sigemptyset(&ours.sa_mask);
     installed = sigaction(SIGBUS, &ours, &previous) == 0;
   }
-  q->next_guarded = guarded;
-  __atomic_store_n(&guarded, q, __ATOMIC_RELEASE);
+  map->next = guarded;
+  __atomic_store_n(&guarded, map, __ATOMIC_RELEASE);
   pthread_mutex_unlock(&change);
 }
 
-void ring_guard_remove(ring_queue* q) {
+void ring_guard_remove(ring_mapped* map) {
   pthread_mutex_lock(&change);
-  for (ring_queue** link = &guarded; *link; link = &(*link)->next_guarded) {
-    if (*link != q) continue;
-    __atomic_store_n(link, q->next_guarded, __ATOMIC_RELEASE);
+  for (ring_mapped** link = &guarded; *link; link = &(*link)->next) {
+    if (*link != map) continue;
+    __atomic_store_n(link, map->next, __ATOMIC_RELEASE);
     break;
   }
   pthread_mutex_unlock(&change);

@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <stddef.h>
 
-#include "ipckit/queue.h"
+#include "ipckit/error.h"
 
 // A sleeper asks about the owner this often.
 #define ASK_EVERY (10 * RING_MILLISECOND)

@@ -2,8 +2,8 @@
 // "somebody sleeps". Taking is a CAS, releasing an exchange; a sleeper wakes at least every 10 ms and asks
 // whether the owner lives. Nothing is freed by a death: who finds a dead owner is told, and recovers what the
 // lock guards.
-#ifndef IPCKIT_RING_LOCK_H
-#define IPCKIT_RING_LOCK_H
+#ifndef IPCKIT_SHARED_LOCK_H
+#define IPCKIT_SHARED_LOCK_H
 
 #include "participants.h"
 #include "word.h"

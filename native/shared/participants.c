@@ -8,10 +8,14 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "ipckit/queue.h"
+#include "identity.h"
+#include "ipckit/error.h"
 #include "word.h"
 
 #define EPOCHS (1U << 30)
+
+#define SWEEP_EVERY (100 * RING_MILLISECOND)
+#define SWEEP_AT_LEAST_EVERY (1000 * RING_MILLISECOND)
 
 // All of this process, for the handler of fork(2); private memory, guarded by `registry`.
 static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
@@ -124,14 +128,25 @@ void ring_people_bury(const ring_people* people, uint32_t slot, uint32_t epoch) 
                               __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
+bool ring_people_look_due(int64_t* mine, uint64_t* common) {
+  int64_t now = ring_now_coarse();
+  int64_t since_mine = now - ring_load(mine);
+  if (since_mine < SWEEP_EVERY) return false;
+  // One of all participants is enough, unless whoever it was lies: clocks differ between time namespaces.
+  int64_t since_any = now - (int64_t)ring_load(common);
+  if (since_any >= 0 && since_any < SWEEP_EVERY && since_mine < SWEEP_AT_LEAST_EVERY) return false;
+  ring_store(mine, now);
+  ring_store(common, (uint64_t)now);
+  return true;
+}
+
 static void introduce(const ring_people* people, uint32_t slot, const char* name) {
   ipckit_layout_participant_t* place = &people->table[slot];
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
   ring_store(&place->pid, (uint32_t)getpid());
-  ring_store(&place->roles, 0);
+  ring_store(&place->roles, people->roles);
   ring_store(&place->leases, 0);
-  ring_store(&place->since, (uint64_t)now.tv_sec * RING_SECOND + (uint64_t)now.tv_nsec);
+  ring_store(&place->waiting, 0);
+  ring_store(&place->since, ring_realtime());
   memset(place->name, 0, sizeof place->name);
   if (name) memcpy(place->name, name, strnlen(name, sizeof place->name - 1));
 }
@@ -144,6 +159,9 @@ static int take_slot(ring_people* people, uint32_t slot, uint32_t word, const ch
   if (locked < 0) return locked;
   uint32_t epoch = ((word >> 2) + 1) % EPOCHS;
   if (ring_load(&people->table[slot].word) == word) {
+    people->late_epoch = word >> 2;
+    people->late_pid = ring_load(&people->table[slot].pid);
+    memcpy(people->late_name, people->table[slot].name, sizeof people->late_name - 1);
     introduce(people, slot, name);
     people->slot = slot;
     people->epoch = epoch;

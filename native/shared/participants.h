@@ -1,8 +1,8 @@
 // Who uses a piece of shared memory, and who of them is alive. A participant holds an OFD write lock on its
 // own byte of the file: the kernel drops it at any death, also where process numbers mean nothing. Queues
 // stand on it, and every other object that must survive its users can.
-#ifndef IPCKIT_RING_PARTICIPANTS_H
-#define IPCKIT_RING_PARTICIPANTS_H
+#ifndef IPCKIT_SHARED_PARTICIPANTS_H
+#define IPCKIT_SHARED_PARTICIPANTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +21,10 @@ typedef struct ring_people {
   uint32_t epoch;  // mine
   uint32_t tag;    // mine, as owner of a lock; see lock.h
   uint64_t stamp;  // of the process that attached
+  uint32_t roles;  // with which it attaches: IPCKIT_ROLE_*
+  // Who had the place before, when that was somebody dead.
+  uint32_t late_epoch, late_pid;
+  char late_name[32];
   struct ring_people* next;
   struct ring_people* previous;
 } ring_people;
@@ -35,6 +39,10 @@ extern const volatile uint64_t* ring_process_stamp;
 static inline bool ring_people_forked(const ring_people* people) {
   return people->stamp != *ring_process_stamp;
 }
+
+// Whether it is time to look for the dead: 100 ms after anybody did, and after a second of others doing so.
+// `mine` is the handle's, `common` the file's.
+bool ring_people_look_due(int64_t* mine, uint64_t* common);
 
 // Takes a place in the table. `people->table`, `count` and `fd` are set. 0, RING_FOUND_DEAD or negative.
 int ring_people_attach(ring_people* people, const char* name);

@@ -1,7 +1,7 @@
 // Words of shared memory: each is read once into a local, checked there, and never read again. The clock and
-// futex(2) are here too. Used by every file of native/ring; knows nothing of queues.
-#ifndef IPCKIT_RING_WORD_H
-#define IPCKIT_RING_WORD_H
+// futex(2) are here too. Used by every file of libipckit; knows nothing of queues.
+#ifndef IPCKIT_SHARED_WORD_H
+#define IPCKIT_SHARED_WORD_H
 
 #include <errno.h>
 #include <limits.h>

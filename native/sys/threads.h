@@ -9,7 +9,7 @@
 namespace ipckit::sys {
 
 /// Starts a thread in which all signals are blocked but those that tell of an error of its own: a SIGBUS that
-/// is blocked ends the process, whatever handler there is (sys/bus_guard.h, ring/guard.c). Not std::thread,
+/// is blocked ends the process, whatever handler there is (sys/bus_guard.h, shared/guard.c). Not std::thread,
 /// which ends the process when no thread can be made.
 inline outcome<pthread_t> start_thread(void* (*entry)(void*), void* argument) {
   // A blocked system call needs little; glibc's default of 8 MiB each would show as address space.

@@ -42,6 +42,11 @@ E_FORKED = -10014
 E_PARTICIPANTS = -10015
 E_PREFETCH = -10016
 E_TASKS = -10017
+E_KIND = -10018
+E_NOT_HELD = -10019
+E_BROKEN = -10020
+E_BOUND = -10021
+E_WAITERS = -10022
 
 
 class Options(Structure):
@@ -74,6 +79,9 @@ class Refusal(Structure):
         ("mode", c_uint32),
         ("links", c_uint32),
         ("size_bytes", c_uint64),
+        ("bytes", c_uint64),
+        ("kind", c_uint32),
+        ("unused", c_uint32),
     ]
 
 

@@ -79,7 +79,7 @@ TEST(Corruption, EveryFlippedBitOfTheHeaderAndACellIsAnErrorOrNothing) {
   ipckit_queue_t* handle = queue;
   fill(queue);
   std::vector<uint8_t> sound(reinterpret_cast<uint8_t*>(handle->h),
-                             reinterpret_cast<uint8_t*>(handle->h) + handle->map_bytes);
+                             reinterpret_cast<uint8_t*>(handle->h) + handle->map.bytes);
   std::mt19937 random(1);
   // All words in use of the header, my place in the table, and the first cells.
   std::vector<std::pair<size_t, size_t>> ranges = {{512, 1600},
@@ -110,12 +110,12 @@ TEST(Corruption, RandomWordsUnderAQuietQueueAreAnErrorOrNothing) {
   ipckit_queue_t* handle = queue;
   fill(queue);
   uint8_t* bytes = reinterpret_cast<uint8_t*>(handle->h);
-  std::vector<uint8_t> sound(bytes, bytes + handle->map_bytes);
+  std::vector<uint8_t> sound(bytes, bytes + handle->map.bytes);
   const size_t place = handle->g.people_at + handle->people.slot * sizeof(ipckit_layout_participant_t);
   for (int round = 0; round < 3000; round++) {
     memcpy(bytes, sound.data(), sound.size());
     for (unsigned i = 0; i < 1 + random() % 40; i++) {
-      size_t at = 512 + random() % ((handle->map_bytes - 512) / 4 - 1) * 4 % (handle->map_bytes - 520);
+      size_t at = 512 + random() % ((handle->map.bytes - 512) / 4 - 1) * 4 % (handle->map.bytes - 520);
       at &= ~size_t{3};
       // The three locks stay free: an owner that lives is waited for, and that is another test.
       if (at == 640 || at == 768 || at == 1152 || at == place) continue;
@@ -140,9 +140,9 @@ TEST(Corruption, AHostileWriterCannotCrashOrHangAnybody) {
     Child hostile([&] {
       int fd = open(queue.path().c_str(), O_RDWR | O_CLOEXEC);
       auto* words = static_cast<volatile uint32_t*>(
-          mmap(nullptr, handle->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+          mmap(nullptr, handle->map.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
       std::mt19937 mine(seed + static_cast<unsigned>(round));
-      const size_t count = handle->map_bytes / 4;
+      const size_t count = handle->map.bytes / 4;
       while (true) {
         // Everywhere, or where it hurts most: the header and the cells.
         size_t at = mine() % 2 ? mine() % count : 128 + mine() % 1000;
@@ -178,8 +178,8 @@ TEST(Corruption, OnceFoundEverybodyIsTold) {
   ipckit_queue_t* handle = queue;
   put(queue, "x");
   handle->rings[0] = 12345;
-  EXPECT_EQ(get(queue, 0), "<the queue is damaged>");
-  EXPECT_EQ(get(guest, 0), "<the queue is damaged>");
+  EXPECT_EQ(get(queue, 0), "<the bytes are damaged>");
+  EXPECT_EQ(get(guest, 0), "<the bytes are damaged>");
   EXPECT_EQ(put(guest, "x"), IPCKIT_E_CORRUPT);
   ipckit_queue_t* opened = nullptr;
   EXPECT_EQ(ipckit_queue_open(queue.name().c_str(), nullptr, nullptr, &opened), IPCKIT_E_CORRUPT);
@@ -210,7 +210,7 @@ TEST(Truncation, IsAnErrorAndNoSignal) {
     Guest guest(queue.name());
     put(queue, std::string(500, 'x'));
     ASSERT_EQ(truncate(queue.path().c_str(), size), 0);
-    EXPECT_EQ(get(guest, 0), "<the queue is damaged>");
+    EXPECT_EQ(get(guest, 0), "<the bytes are damaged>");
     EXPECT_EQ(put(queue, "x"), IPCKIT_E_CORRUPT);
     EXPECT_EQ(put(guest, "x"), IPCKIT_E_CORRUPT);
   }
@@ -238,7 +238,7 @@ TEST(Truncation, APunchedHoleIsFound) {
   int fd = open(queue.path().c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 1 << 20), 0);
   close(fd);
-  EXPECT_EQ(get(queue, 0), "<the queue is damaged>");
+  EXPECT_EQ(get(queue, 0), "<the bytes are damaged>");
 }
 
 TEST(Truncation, SignalsOfOthersReachTheHandlerThatWasThereBefore) {
