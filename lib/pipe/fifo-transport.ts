@@ -16,16 +16,11 @@ import type {
   Transport,
   TransportListener,
 } from '../queue/transport.js'
-import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
-import { watchRemoval } from '../wait/removal.js'
+import { type Direction, Readiness } from '../wait/readiness.js'
 import { anyMessage } from '../wait/selector.js'
 import { failure, pipeError } from './failure.js'
-
-/** Bits of an event: epoll(7). An error or a hang-up wakes both sides, and trying again tells more. */
-const mayReceive = 0x1 | 0x8 | 0x10
-const maySend = 0x4 | 0x8 | 0x10
 
 /** What a record takes in the pipe beside its message, at least. */
 const overhead = 12
@@ -60,12 +55,8 @@ export class FifoTransport implements Transport {
   }
   readonly #path: string
   readonly #handle: number
-  readonly #token = newToken()
+  readonly #readiness: Readiness
   #capacity = 0
-  #listener!: TransportListener
-  #askedToSend = false
-  #askedToReceive = false
-  #stopWatching: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
   #napMs = firstNapMs
 
@@ -73,7 +64,14 @@ export class FifoTransport implements Transport {
     this.#path = path
     this.#handle = handle
     this.address = `fifo:${path}`
-    const token = this.#token
+    this.#readiness = new Readiness({
+      arm: (token, direction) => this.#arm(token, direction),
+      watchRemoval: (token) => native.fifoQueueWatchRemoval(handle, token),
+      isRemoved: () => native.fifoQueueIsRemoved(handle),
+      removed: (direction) => this.#error(-errnoOf.EIDRM, 'unlink', direction),
+      rest: () => this.#wakeUp(),
+    })
+    const { token } = this.#readiness
     closeWhenForgotten(this, () => native.fifoQueueClose(handle, token))
     this.stat()
   }
@@ -155,37 +153,33 @@ export class FifoTransport implements Transport {
   }
 
   blockToSend(_message: Outgoing, milliseconds: number): boolean {
-    this.#block(1, milliseconds, 'send to')
+    this.#block('send to', milliseconds)
     return false
   }
 
   blockToReceive(_selector: Selector, milliseconds: number): void {
-    this.#block(0, milliseconds, 'receive from')
+    this.#block('receive from', milliseconds)
   }
 
   listen(listener: TransportListener): void {
-    this.#listener = listener
+    this.#readiness.listen(listener)
   }
 
   askToSend(_message: Outgoing): void {
-    this.#arm(1, 'send to')
-    this.#askedToSend = true
+    this.#readiness.ask('send to')
   }
 
   forgetToSend(): boolean {
-    this.#askedToSend = false
-    this.#forgetIfIdle()
+    this.#readiness.forget('send to')
     return true
   }
 
   askToReceive(_selector: Selector): void {
-    this.#arm(0, 'receive from')
-    this.#askedToReceive = true
+    this.#readiness.ask('receive from')
   }
 
   forgetToReceive(_selector: Selector): void {
-    this.#askedToReceive = false
-    this.#forgetIfIdle()
+    this.#readiness.forget('receive from')
   }
 
   stat(): FifoQueueStat {
@@ -213,10 +207,8 @@ export class FifoTransport implements Transport {
 
   close(): void {
     wasClosed(this)
-    this.#askedToSend = false
-    this.#askedToReceive = false
-    this.#forgetIfIdle()
-    native.fifoQueueClose(this.#handle, this.#token)
+    this.#readiness.end()
+    native.fifoQueueClose(this.#handle, this.#readiness.token)
   }
 
   unlink(): void {
@@ -227,13 +219,10 @@ export class FifoTransport implements Transport {
     }
   }
 
-  #arm(toSend: 0 | 1, action: string): void {
-    expect(this.#token, this.#onEvent)
-    this.#watchRemoval(action)
-    const result = native.fifoQueueArm(this.#handle, this.#token, toSend)
+  #arm(token: number, direction: Direction): void {
+    const result = native.fifoQueueArm(this.#handle, token, direction === 'send to' ? 1 : 0)
     if (result < 0) {
-      this.#forgetIfIdle()
-      throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', action)
+      throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', direction)
     }
     // Somebody else is reading or writing at this moment, or a large message waits for more room than there is: poll(2)
     // would say at once that it is worth trying.
@@ -244,56 +233,21 @@ export class FifoTransport implements Transport {
     if (this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      this.#tell(maySend | mayReceive)
+      this.#readiness.tell()
     }, this.#napMs)
     this.#napMs = Math.min(this.#napMs * 2, longestNapMs)
     // Whoever waits keeps the process alive, unless unref'd; the nap does not.
     this.#timer.unref()
   }
 
-  readonly #onEvent = (events: number): void => this.#tell(events)
-
-  #tell(events: number, failed = false): void {
-    const room = this.#askedToSend && (events & maySend) !== 0
-    const arrival = this.#askedToReceive && (events & mayReceive) !== 0
-    if (room) this.#askedToSend = false
-    if (arrival) this.#askedToReceive = false
-    this.#forgetIfIdle()
-    const error = (action: string) => (failed ? this.#error(-errnoOf.EIDRM, 'unlink', action) : undefined)
-    if (arrival) this.#listener.arrival(anyMessage, error('receive from'))
-    if (room) this.#listener.room(false, error('send to'))
-  }
-
-  /** The engine holds on to those of whom it expects something; others may be forgotten. */
-  #forgetIfIdle(): void {
-    if (this.#askedToSend || this.#askedToReceive) return
-    forget(this.#token)
+  #wakeUp(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#stopWatching?.()
-    this.#stopWatching = undefined
   }
 
-  /** Watches first and looks then, so that a removal in between is not missed. */
-  #watchRemoval(action: string): void {
-    this.#stopWatching ??= watchRemoval(
-      (token) => native.fifoQueueWatchRemoval(this.#handle, token),
-      this.#onRemoval,
-    )
-    if (this.#isRemoved()) throw this.#error(-errnoOf.EIDRM, 'unlink', action)
-  }
-
-  #isRemoved(): boolean {
-    return native.fifoQueueIsRemoved(this.#handle)
-  }
-
-  readonly #onRemoval = (): void => {
-    if (this.#isRemoved()) this.#tell(maySend | mayReceive, true)
-  }
-
-  #block(toSend: 0 | 1, milliseconds: number, action: string): void {
-    const result = native.fifoQueueWait(this.#handle, toSend, milliseconds)
-    if (result < 0) throw this.#error(result, 'poll', action)
+  #block(direction: Direction, milliseconds: number): void {
+    const result = native.fifoQueueWait(this.#handle, direction === 'send to' ? 1 : 0, milliseconds)
+    if (result < 0) throw this.#error(result, 'poll', direction)
   }
 
   #inOrder(what: string): IpcError {

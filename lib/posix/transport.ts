@@ -16,17 +16,12 @@ import type {
   Transport,
   TransportListener,
 } from '../queue/transport.js'
-import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
-import { watchRemoval } from '../wait/removal.js'
+import { type Direction, Readiness } from '../wait/readiness.js'
 import { anyMessage } from '../wait/selector.js'
 import { unlink } from './open.js'
 import { checkPriority } from './priority.js'
-
-/** Bits of an event: epoll(7). An error or a hang-up wakes both sides, and trying again tells more. */
-const mayReceive = 0x1 | 0x8 | 0x10
-const maySend = 0x4 | 0x8 | 0x10
 
 /** What mq_getattr(3) and fstat(2) tell, read from the kernel each time. */
 export interface PosixQueueStat extends QueueStat {
@@ -48,12 +43,7 @@ export class PosixTransport implements Transport {
   readonly maxMessageBytes: number
   readonly #name: string
   readonly #handle: number
-  readonly #token = newToken()
-  #listener!: TransportListener
-  #askedToSend = false
-  #askedToReceive = false
-  readonly #heedsRemoval: boolean
-  #stopWatching: (() => void) | undefined
+  readonly #readiness: Readiness
 
   /**
    * `heedsRemoval`: a queue that was unlinked is gone, as it is for the other transports. Without it those who have
@@ -63,9 +53,14 @@ export class PosixTransport implements Transport {
     this.#name = name
     this.#handle = handle
     this.address = `posix:${name}`
-    this.#heedsRemoval = heedsRemoval
     if (heedsRemoval) native.mqHeedRemoval(handle)
-    const token = this.#token
+    this.#readiness = new Readiness({
+      arm: (token, direction) => this.#arm(token, direction),
+      isRemoved: () => this.stat().unlinked,
+      removed: (direction) => this.#error(-errnoOf.EIDRM, 'mq_unlink', direction),
+      ...(heedsRemoval && { watchRemoval: (token) => native.mqWatchRemoval(handle, token) }),
+    })
+    const { token } = this.#readiness
     closeWhenForgotten(this, () => native.mqClose(handle, token))
     this.maxMessageBytes = this.stat().maxMessageBytes
   }
@@ -119,37 +114,33 @@ export class PosixTransport implements Transport {
   }
 
   blockToSend(message: Outgoing, milliseconds: number): boolean {
-    this.#block(1, milliseconds, 'send to', message.length)
+    this.#block('send to', milliseconds, message.length)
     return false
   }
 
   blockToReceive(_selector: Selector, milliseconds: number): void {
-    this.#block(0, milliseconds, 'receive from')
+    this.#block('receive from', milliseconds)
   }
 
   listen(listener: TransportListener): void {
-    this.#listener = listener
+    this.#readiness.listen(listener)
   }
 
-  askToSend(message: Outgoing): void {
-    this.#arm(1, 'send to', message.length)
-    this.#askedToSend = true
+  askToSend(_message: Outgoing): void {
+    this.#readiness.ask('send to')
   }
 
   forgetToSend(): boolean {
-    this.#askedToSend = false
-    this.#forgetIfIdle()
+    this.#readiness.forget('send to')
     return true
   }
 
   askToReceive(_selector: Selector): void {
-    this.#arm(0, 'receive from')
-    this.#askedToReceive = true
+    this.#readiness.ask('receive from')
   }
 
   forgetToReceive(_selector: Selector): void {
-    this.#askedToReceive = false
-    this.#forgetIfIdle()
+    this.#readiness.forget('receive from')
   }
 
   stat(): PosixQueueStat {
@@ -174,60 +165,23 @@ export class PosixTransport implements Transport {
 
   close(): void {
     wasClosed(this)
-    this.#stopWatching?.()
-    forget(this.#token)
-    native.mqClose(this.#handle, this.#token)
+    this.#readiness.end()
+    native.mqClose(this.#handle, this.#readiness.token)
   }
 
   unlink(): void {
     unlink(this.#name)
   }
 
-  #arm(toSend: 0 | 1, action: string, length?: number): void {
-    expect(this.#token, this.#onEvent)
-    if (this.#heedsRemoval) this.#watchRemoval(action)
-    const result = native.mqArm(this.#handle, this.#token, toSend)
+  #arm(token: number, direction: Direction): void {
+    const result = native.mqArm(this.#handle, token, direction === 'send to' ? 1 : 0)
     if (result === 0) return
-    throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', action, length)
+    throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', direction)
   }
 
-  readonly #onEvent = (events: number): void => this.#tell(events)
-
-  #tell(events: number, failed = false): void {
-    const room = this.#askedToSend && (events & maySend) !== 0
-    const arrival = this.#askedToReceive && (events & mayReceive) !== 0
-    if (room) this.#askedToSend = false
-    if (arrival) this.#askedToReceive = false
-    this.#forgetIfIdle()
-    const error = (action: string) => (failed ? this.#error(-errnoOf.EIDRM, 'mq_unlink', action) : undefined)
-    if (arrival) this.#listener.arrival(anyMessage, error('receive from'))
-    if (room) this.#listener.room(false, error('send to'))
-  }
-
-  /** The engine holds on to those of whom it expects something; others may be forgotten. */
-  #forgetIfIdle(): void {
-    if (this.#askedToSend || this.#askedToReceive) return
-    forget(this.#token)
-    this.#stopWatching?.()
-    this.#stopWatching = undefined
-  }
-
-  /** Watches first and looks then, so that a removal in between is not missed. */
-  #watchRemoval(action: string): void {
-    this.#stopWatching ??= watchRemoval(
-      (token) => native.mqWatchRemoval(this.#handle, token),
-      this.#onRemoval,
-    )
-    if (this.stat().unlinked) throw this.#error(-errnoOf.EIDRM, 'mq_unlink', action)
-  }
-
-  readonly #onRemoval = (): void => {
-    if (this.stat().unlinked) this.#tell(maySend | mayReceive, true)
-  }
-
-  #block(toSend: 0 | 1, milliseconds: number, action: string, length?: number): void {
-    const result = native.mqWait(this.#handle, toSend, milliseconds)
-    if (result < 0) throw this.#error(result, 'poll', action, length)
+  #block(direction: Direction, milliseconds: number, length?: number): void {
+    const result = native.mqWait(this.#handle, direction === 'send to' ? 1 : 0, milliseconds)
+    if (result < 0) throw this.#error(result, 'poll', direction, length)
   }
 
   #noTypes(what: string): IpcError {
