@@ -15,14 +15,34 @@ let since: number | undefined
 
 const done = Promise.resolve()
 
+/** What the loop turns for, and what has come since: nobody overtakes. */
+let held: Array<() => void> = []
+
+function letGo(): void {
+  const settlers = held
+  held = []
+  for (const settle of settlers) settle()
+}
+
+function holdBack(settle: () => void): void {
+  if (held.push(settle) === 1) setImmediate(letGo)
+}
+
+/** Settles a promise now, or after those that were held back for a turn of the loop. */
+export function inTurn(settle: () => void): void {
+  if (held.length === 0) settle()
+  else held.push(settle)
+}
+
 /** The promise of a result that is there already. */
 export function atOnce<R>(result: R): Promise<R> {
-  return mayGoOn() ? Promise.resolve(result) : new Promise((resolve) => setImmediate(resolve, result))
+  if (held.length === 0 && mayGoOn()) return Promise.resolve(result)
+  return new Promise((resolve) => holdBack(() => resolve(result)))
 }
 
 /** The same for a call without a result. */
 export function doneAtOnce(): Promise<void> {
-  return mayGoOn() ? done : new Promise((resolve) => setImmediate(resolve))
+  return held.length === 0 && mayGoOn() ? done : new Promise(holdBack)
 }
 
 /** A call took longer than usual: the next one looks at the clock. */

@@ -4,6 +4,7 @@
  */
 import { IpcError, timeoutError } from '../errors.js'
 import { checkSignal, checkTimeout, maxTimeoutMs, type WaitOptions } from '../options.js'
+import { inTurn } from './fairness.js'
 
 /** Checks the options of a call that may wait, and throws the reason of a signal that is aborted already. */
 export function checkWait(options: WaitOptions | undefined): void {
@@ -81,8 +82,7 @@ export class Pending<R> {
   }
 
   resolve(value: R): void {
-    if (!this.#end()) return
-    this.#resolve(value)
+    if (this.#end()) inTurn(() => this.#resolve(value))
   }
 
   reject(reason: unknown): void {

@@ -101,6 +101,25 @@ export function waits(subject: Subject): void {
     expect(order).toEqual(Array.from({ length: 20 }, (_, at) => at))
   })
 
+  test('calls that need not wait resolve in the order in which they were made, also while the loop is given way', async () => {
+    const queue = await bench.create()
+    for (let round = 0; round < 40; round++) {
+      const order: string[] = []
+      const note = (call: string) => () => order.push(call)
+      const calls: Promise<unknown>[] = []
+      const expected: string[] = []
+      // One less: now and then a call is held back, and it should not always be the last.
+      for (let at = 0; at < room - 1; at++) {
+        calls.push(queue.put(unit(at)).then(note(`put ${at}`)), queue.get().then(note(`get ${at}`)))
+        expected.push(`put ${at}`, `get ${at}`)
+        const end = performance.now() + 0.3
+        while (performance.now() < end);
+      }
+      await Promise.all(calls)
+      expect(order).toEqual(expected)
+    }
+  })
+
   test('get, getMany, receive and a loop of one handle wait in one line', async () => {
     const queue = await bench.create()
     const other = await bench.open(queue.address)
