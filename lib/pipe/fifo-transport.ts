@@ -45,6 +45,9 @@ export interface FifoQueueStat extends QueueStat {
   readonly shared: boolean
 }
 
+/** Apart from the constructor, whose other closures know the transport, and would keep it from being forgotten. */
+const closing = (handle: number, token: number) => () => native.fifoQueueClose(handle, token)
+
 export class FifoTransport implements Transport {
   readonly address: string
   readonly capabilities: Capabilities = {
@@ -71,8 +74,7 @@ export class FifoTransport implements Transport {
       removed: (direction) => this.#error(-errnoOf.EIDRM, 'unlink', direction),
       rest: () => this.#wakeUp(),
     })
-    const { token } = this.#readiness
-    closeWhenForgotten(this, () => native.fifoQueueClose(handle, token))
+    closeWhenForgotten(this, closing(handle, this.#readiness.token))
     this.stat()
   }
 

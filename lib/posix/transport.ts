@@ -32,6 +32,9 @@ export interface PosixQueueStat extends QueueStat {
   readonly unlinked: boolean
 }
 
+/** Apart from the constructor, whose other closures know the transport, and would keep it from being forgotten. */
+const closing = (handle: number, token: number) => () => native.mqClose(handle, token)
+
 export class PosixTransport implements Transport {
   readonly address: string
   readonly capabilities: Capabilities = {
@@ -60,8 +63,7 @@ export class PosixTransport implements Transport {
       removed: (direction) => this.#error(-errnoOf.EIDRM, 'mq_unlink', direction),
       ...(heedsRemoval && { watchRemoval: (token) => native.mqWatchRemoval(handle, token) }),
     })
-    const { token } = this.#readiness
-    closeWhenForgotten(this, () => native.mqClose(handle, token))
+    closeWhenForgotten(this, closing(handle, this.#readiness.token))
     this.maxMessageBytes = this.stat().maxMessageBytes
   }
 
