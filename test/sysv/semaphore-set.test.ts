@@ -455,13 +455,17 @@ describe('the ends of threads', () => {
     const set = sets.create([0])
     for (let round = 0; round < 30; round++) {
       const worker = new Worker(
+        // It sleeps, and never hears: a permit that it had been handed would be its own to lose.
         `const { workerData: id } = require('node:worker_threads')
-         import('ipckit/sysv').then(({ SemaphoreSet }) => SemaphoreSet.open({ id }).acquire()).then((permit) => permit.release())`,
+         import('ipckit/sysv').then(({ SemaphoreSet }) => {
+           void SemaphoreSet.open({ id }).acquire()
+           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+         })`,
         { eval: true, workerData: set.stat().id },
       )
       await until(() => set.waiters().forMore === 1)
       set.release()
-      if (round % 2 === 0) await new Promise(setImmediate)
+      if (round % 2 === 0) await until(() => set.value() === 0)
       await worker.terminate()
       expect(set.value()).toBe(1)
       set.tryAcquire({ undo: false })
