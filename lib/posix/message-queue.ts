@@ -16,7 +16,7 @@ import {
 import type { Outgoing } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
 import { type Inbox, inboxMessages } from '../wait/inbox.js'
-import { Batch, copyInto } from '../wait/outbox.js'
+import { Batch } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
 import { Notification } from './notify.js'
@@ -168,7 +168,7 @@ export class MessageQueue {
     checkOptions(options, ['timeoutMs', 'signal'])
     const batch = Batch.take()
     for (const { data, priority } of messages) {
-      batch.add(copyInto, checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
+      batch.addBytes(checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
     }
     if (this.#nonblock) {
       const sent = this.#channel.trySendMany(batch)

@@ -6,8 +6,11 @@ import type { Codec } from '../codec/codec.js'
 import { DecodeError } from '../errors.js'
 import { brokenCodec, cannotDecode, cannotEncode, encodeInto } from '../wait/coding.js'
 import type { Inbox } from '../wait/inbox.js'
-import { Batch, copyInto, encodeOne, type Write } from '../wait/outbox.js'
+import { Batch, encodeOne, type Write } from '../wait/outbox.js'
 import type { Outgoing, Transport } from './transport.js'
+
+/** Larger messages of a batch cost less in calls of their own than in copies. bench/one-to-one, 2026-11. */
+export const worthCopying = 1024
 
 export class Packing<T, I> {
   readonly codec: Codec<T, I>
@@ -26,15 +29,26 @@ export class Packing<T, I> {
     return { bytes, length: bytes.length, label }
   }
 
-  /** The bytes of all values where those are bytes already. */
-  inPlace(values: Iterable<I>): Uint8Array[] | undefined {
-    return this.codec.bytesOf === undefined ? undefined : Array.from(values, this.#bytesOf, this)
-  }
-
-  batch(values: Iterable<I>, label: number): Batch {
+  /**
+   * The messages of many values: a batch, into which they are written; or, where they are bytes already and the first
+   * is large, those bytes where they lie.
+   */
+  many(values: Iterable<I>, label: number): Batch | Uint8Array[] {
     const batch = Batch.take()
-    for (const value of values) batch.add(this.#write, value, label)
-    return batch
+    if (this.codec.bytesOf === undefined) {
+      for (const value of values) batch.add(this.#write, value, label)
+      return batch
+    }
+    const large: Uint8Array[] = []
+    for (const value of values) {
+      const bytes = this.#bytesOf(value)
+      const stays = large.length > 0 || (batch.count === 0 && bytes.length >= worthCopying)
+      if (stays) large.push(bytes)
+      else batch.addBytes(bytes, label)
+    }
+    if (large.length === 0) return batch
+    batch.release()
+    return large
   }
 
   #encode(value: I, target: Uint8Array, offset: number): number {
@@ -107,6 +121,6 @@ export class Packing<T, I> {
 /** A batch of bytes as they are. */
 export function batchOfBytes(all: readonly Uint8Array[], label: number): Batch {
   const batch = Batch.take()
-  for (const bytes of all) batch.add(copyInto, bytes, label)
+  for (const bytes of all) batch.addBytes(bytes, label)
   return batch
 }

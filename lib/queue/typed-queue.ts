@@ -8,7 +8,7 @@ import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.j
 import { checkWait } from '../wait/pending.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import { iterate } from './iterate.js'
-import { batchOfBytes, type Packing } from './packing.js'
+import { batchOfBytes, type Packing, worthCopying } from './packing.js'
 import type {
   Envelope,
   GetOptions,
@@ -35,9 +35,6 @@ const getting = ['type', 'maxType', 'except']
 const waiting = ['timeoutMs', 'signal']
 const blocking = ['timeoutMs']
 const trying: string[] = []
-
-/** Larger messages of a batch cost less in calls of their own than in copies. bench/one-to-one, 2026-11. */
-const worthCopying = 1024
 
 /**
  * A queue of values of type `T`.
@@ -129,8 +126,8 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     try {
       this.#checkOptions(options, putting, waiting)
       const label = this.#transport.label(options as PutLabel)
-      const all = this.#packing.inPlace(values)
-      if (all === undefined) return this.#channel.sendMany(this.#packing.batch(values, label), options)
+      const all = this.#packing.many(values, label)
+      if (!Array.isArray(all)) return this.#channel.sendMany(all, options)
       // Before the first of them is put; the channel looks when all that have room are.
       checkWait(options)
       const first = this.#putInPlace(all, label)

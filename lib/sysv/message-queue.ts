@@ -16,7 +16,7 @@ import {
 import type { Outgoing, Selector } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
 import { type Inbox, inbox, inboxMessages } from '../wait/inbox.js'
-import { Batch, copyInto } from '../wait/outbox.js'
+import { Batch } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
 import { type CreateOptions, openTransport, type QueueName } from './open.js'
@@ -189,7 +189,7 @@ export class MessageQueue {
     if (options !== undefined) checkKeys('options', checkObject('options', options), waiting)
     const batch = Batch.take()
     for (const { data, type } of messages) {
-      batch.add(copyInto, checkBytes('data', data), type === undefined ? 1 : checkType(type))
+      batch.addBytes(checkBytes('data', data), type === undefined ? 1 : checkType(type))
     }
     return this.#channel.sendMany(batch, options)
   }

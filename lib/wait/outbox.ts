@@ -87,18 +87,17 @@ export class Batch implements OutgoingBatch {
       this.#reserve(offset - length)
       length = write(value, this.bytes, offset)
     }
-    if (this.count * 4 === this.index.length) {
-      const larger = new Int32Array(this.index.length * 2)
-      larger.set(this.index)
-      this.index = larger
-    }
-    this.index[this.count * 4] = offset
-    this.index[this.count * 4 + 1] = length
-    this.index[this.count * 4 + 2] = lowOf(label)
-    this.index[this.count * 4 + 3] = highOf(label)
-    this.count++
-    this.#end = behind(offset + length)
-    this.#reserve(this.#end)
+    this.#reserve(behind(offset + length))
+    this.#enter(offset, length, label)
+  }
+
+  /** Adds bytes as they are. */
+  addBytes(bytes: Uint8Array, label: number): void {
+    const offset = this.#end + headerBytes
+    const { length } = bytes
+    this.#reserve(behind(offset + length))
+    this.bytes.set(bytes, offset)
+    this.#enter(offset, length, label)
   }
 
   /** All of it is in the queue. */
@@ -108,17 +107,25 @@ export class Batch implements OutgoingBatch {
     if (this.bytes.length <= mostKeptBytes) spare = this
   }
 
+  #enter(offset: number, length: number, label: number): void {
+    const at = this.count * 4
+    if (at === this.index.length) {
+      const larger = new Int32Array(at * 2)
+      larger.set(this.index)
+      this.index = larger
+    }
+    this.index[at] = offset
+    this.index[at + 1] = length
+    this.index[at + 2] = lowOf(label)
+    this.index[at + 3] = highOf(label)
+    this.count++
+    this.#end = behind(offset + length)
+  }
+
   #reserve(bytes: number): void {
     if (bytes <= this.bytes.length) return
     const larger = new Uint8Array(Math.max(bytes, this.bytes.length * 2))
     larger.set(this.bytes)
     this.bytes = larger
   }
-}
-
-/** Writes bytes as they are. */
-export const copyInto: Write<Uint8Array> = (bytes, target, offset) => {
-  if (target.length - offset < bytes.length) return -bytes.length
-  target.set(bytes, offset)
-  return bytes.length
 }
