@@ -21,11 +21,20 @@ const batchSize = length <= 1024 ? 256 : 31
 
 const nextOf = new Uint32Array(16)
 
-function numberMessage(message, producer, sequence) {
-  message.writeUInt32LE(sequence, 0)
-  message.writeUInt32LE(producer, 4)
-  message.writeUInt32LE(sequence, length - 4)
-  return message
+/**
+ * A message to send again and again, and its words: numbering it costs three stores, as in C, and not three calls of
+ * Buffer.
+ */
+function makeMessage() {
+  const bytes = Buffer.alloc(length)
+  return { bytes, words: new Uint32Array(bytes.buffer, bytes.byteOffset, length / 4) }
+}
+
+function numberMessage({ bytes, words }, producer, sequence) {
+  words[0] = sequence
+  words[1] = producer
+  words[words.length - 1] = sequence
+  return bytes
 }
 
 function checkMessage(message) {
@@ -44,21 +53,22 @@ const now = () => process.hrtime.bigint()
 
 const producers = {
   sync(queue, producer, count) {
-    const message = Buffer.alloc(length)
+    const message = makeMessage()
     for (let sequence = 0; sequence < count; sequence++) {
       queue.putSync(numberMessage(message, producer, sequence))
     }
   },
   async batch(queue, producer, count) {
-    const messages = Array.from({ length: batchSize }, () => Buffer.alloc(length))
+    const messages = Array.from({ length: batchSize }, makeMessage)
+    const all = messages.map(({ bytes }) => bytes)
     for (let first = 0; first < count; first += batchSize) {
-      const batch = first + batchSize <= count ? messages : messages.slice(0, count - first)
-      for (let at = 0; at < batch.length; at++) numberMessage(batch[at], producer, first + at)
-      await queue.putMany(batch)
+      const some = Math.min(batchSize, count - first)
+      for (let at = 0; at < some; at++) numberMessage(messages[at], producer, first + at)
+      await queue.putMany(some === batchSize ? all : all.slice(0, some))
     }
   },
   async async(queue, producer, count) {
-    const message = Buffer.alloc(length)
+    const message = makeMessage()
     for (let sequence = 0; sequence < count; sequence++) {
       await queue.put(numberMessage(message, producer, sequence))
     }
@@ -87,22 +97,22 @@ const consumers = {
 
 const pingers = {
   sync(there, back, times) {
-    const message = Buffer.alloc(length)
+    const message = makeMessage()
     for (let sequence = 0; sequence < times.length; sequence++) {
-      numberMessage(message, 0, sequence)
+      const bytes = numberMessage(message, 0, sequence)
       const start = performance.now()
-      there.putSync(message)
+      there.putSync(bytes)
       const answer = back.getSync()
       times[sequence] = performance.now() - start
       checkMessage(answer)
     }
   },
   async async(there, back, times) {
-    const message = Buffer.alloc(length)
+    const message = makeMessage()
     for (let sequence = 0; sequence < times.length; sequence++) {
-      numberMessage(message, 0, sequence)
+      const bytes = numberMessage(message, 0, sequence)
       const start = performance.now()
-      await there.put(message)
+      await there.put(bytes)
       const answer = await back.get()
       times[sequence] = performance.now() - start
       checkMessage(answer)
