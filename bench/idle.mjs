@@ -1,4 +1,5 @@
-// What waiting costs: 50 open queues of each kernel with 1,000 pending gets in all, looked at from outside for
+// What waiting costs: 50 open queues of each kernel with 1,000 pending gets in all, and queues in
+// shared memory, one and 50, looked at from outside for
 // ten seconds: CPU time, wake-ups and threads, against bare Node. Then every get is served, in order.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
@@ -26,15 +27,15 @@ const makers = {
   posix: (name) =>
     Queue.create(`posix:/ipckit-bench-${name}`, { codec: text(), capacity: 4, maxMessageBytes: 16 }),
   sysv: (name) => Queue.create(`sysv:0x${name}`, { codec: text() }),
+  shm: (name) =>
+    Queue.create(`shm:/ipckit-bench-${name}`, { codec: text(), capacity: 16, maxMessageBytes: 16 }),
 }
 
-function makeQueues(schemes) {
+function makeQueues(schemes, ofEach) {
   const base = randomInt(0x1000_0000, 0x7000_0000)
   return Promise.all(
     schemes.flatMap((scheme, kernel) =>
-      Array.from({ length: queuesOfEach }, (_, at) =>
-        makers[scheme]((base + kernel * queuesOfEach + at).toString(16)),
-      ),
+      Array.from({ length: ofEach }, (_, at) => makers[scheme]((base + kernel * ofEach + at).toString(16))),
     ),
   )
 }
@@ -81,8 +82,8 @@ async function watch(args, serve) {
   }
 }
 
-async function measure(schemes, bare) {
-  const queues = await makeQueues(schemes)
+async function measure(title, { schemes, ofEach = queuesOfEach, hasBar = true }, bare) {
+  const queues = await makeQueues(schemes, ofEach)
   try {
     const idle = await watch([String(getsOfEach), ...queues.map((queue) => queue.address)], () =>
       Promise.all(
@@ -91,19 +92,19 @@ async function measure(schemes, bare) {
     )
     const expected = queues.length * getsOfEach
     if (idle.served !== expected) throw new Error(`${idle.served} of ${expected} gets were served in order`)
-    const title = schemes.join(' ')
     report({
       title: `${title} CPU in ${seconds} s`,
       value: idle.cpuMs - bare.cpuMs,
       unit: ' ms',
-      bar: { most: mostCpuMs },
+      bar: hasBar ? { most: mostCpuMs } : undefined,
       details: `${queues.length} queues, ${expected} gets: ${idle.cpuMs.toFixed(2)} ms, ${idle.sleeps} wake-ups; bare Node ${bare.cpuMs.toFixed(2)} ms, ${bare.sleeps} wake-ups`,
     })
     report({
       title: `${title} threads`,
       value: idle.threads - bare.threads,
-      // One polls all POSIX queues; one for each System V queue and selector waits.
-      bar: { most: schemes.length === 1 && schemes[0] === 'posix' ? 1 : 1 + queuesOfEach },
+      // One polls all POSIX queues, one sleeps at all words of shared memory; one for each System V queue and selector
+      // waits.
+      bar: { most: schemes.includes('sysv') ? 1 + queuesOfEach : 1 },
       details: `beyond the ${bare.threads} of bare Node`,
     })
   } finally {
@@ -115,7 +116,13 @@ let bare
 await attempt('bare Node', async () => {
   bare = await watch([], () => {})
 })
-for (const schemes of [['posix'], ['posix', 'sysv']]) {
-  const title = schemes.join(' ')
-  if (bare !== undefined && isWanted(title)) await attempt(title, () => measure(schemes, bare))
+const subjects = {
+  posix: { schemes: ['posix'] },
+  'posix sysv': { schemes: ['posix', 'sysv'] },
+  'shm 1': { schemes: ['shm'], ofEach: 1 },
+  // Each is looked at ten times a second for participants that died: only shown.
+  'shm 50': { schemes: ['shm'], hasBar: false },
+}
+for (const [title, subject] of Object.entries(subjects)) {
+  if (bare !== undefined && isWanted(title)) await attempt(title, () => measure(title, subject, bare))
 }

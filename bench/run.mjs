@@ -9,12 +9,14 @@ const benchmarks = {
   'one-to-one': 'messages per second, one producer and one consumer, against C',
   'ping-pong': 'round trip between two waiting processes, against C',
   'many-to-one': 'messages per second, four producers and one consumer, against C',
+  rivals: 'messages and objects per second through shared memory, against other packages and node:net',
+  'shared-queue': 'leases, many ends and large messages through shared memory',
   connection: 'round trip and messages per second of a connection, against C',
   pipe: 'bytes per second through a pipe in chunks of 64 KiB, streams against C',
   codec: 'struct messages against json, through the codec alone',
   'shared-memory': 'fields and atomic words of shared memory, against typed arrays and C',
   semaphore: 'taking and giving a free semaphore, against C',
-  idle: 'what 100 queues with 1,000 pending gets cost',
+  idle: 'what queues with pending gets cost',
   import: "what import 'ipckit' costs",
 }
 

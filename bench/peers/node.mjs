@@ -10,8 +10,12 @@
 //   ping      P50 P99   of the round trips
 //   pong      ready, then 0 0
 //
-// MODE is how: sync (putSync, getSync), batch (putMany, getMany), async (await put, for await).
+// MODE is how: sync (putSync, getSync), batch (putMany, getMany), async (await put, for await), lease (putSync;
+// leaseSync and ack), crowd (as sync, among several consumers).
+//
+// rested-ping is ping with a rest before each, in which the other end falls asleep.
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, raw } from 'ipckit'
 
 const [role, bytes, number, mode, ...addresses] = process.argv.slice(2)
@@ -49,6 +53,14 @@ function checkMessage(message) {
   nextOf[producer]++
 }
 
+/** Among several consumers: messages of one producer come in their order, not without gaps. */
+function checkShare(message) {
+  const sequence = message.readUInt32LE(0)
+  const producer = message.readUInt32LE(4)
+  if (sequence >= nextOf[producer]) nextOf[producer] = sequence
+  checkMessage(message)
+}
+
 const now = () => process.hrtime.bigint()
 
 const producers = {
@@ -75,9 +87,22 @@ const producers = {
   },
 }
 
+producers.lease = producers.sync
+producers.crowd = producers.sync
+
 const consumers = {
   sync(queue, count) {
     for (let received = 0; received < count; received++) checkMessage(queue.getSync())
+  },
+  crowd(queue, count) {
+    for (let received = 0; received < count; received++) checkShare(queue.getSync())
+  },
+  lease(queue, count) {
+    for (let received = 0; received < count; received++) {
+      const lease = queue.leaseSync()
+      checkMessage(lease.value)
+      lease.ack()
+    }
   },
   async batch(queue, count) {
     for (let received = 0; received < count; ) {
@@ -95,11 +120,16 @@ const consumers = {
   },
 }
 
+/** Longer than any end polls before it sleeps. */
+const restMs = 3
+const still = new Int32Array(new SharedArrayBuffer(4))
+
 const pingers = {
-  sync(there, back, times) {
+  sync(there, back, times, rests) {
     const message = makeMessage()
     for (let sequence = 0; sequence < times.length; sequence++) {
       const bytes = numberMessage(message, 0, sequence)
+      if (rests) Atomics.wait(still, 0, 0, restMs)
       const start = performance.now()
       there.putSync(bytes)
       const answer = back.getSync()
@@ -107,10 +137,11 @@ const pingers = {
       checkMessage(answer)
     }
   },
-  async async(there, back, times) {
+  async async(there, back, times, rests) {
     const message = makeMessage()
     for (let sequence = 0; sequence < times.length; sequence++) {
       const bytes = numberMessage(message, 0, sequence)
+      if (rests) await sleep(restMs)
       const start = performance.now()
       await there.put(bytes)
       const answer = await back.get()
@@ -132,6 +163,14 @@ const pongers = {
 const answer = (...values) => process.stdout.write(`${values.join(' ')}\n`)
 const nanoseconds = (milliseconds) => Math.round(milliseconds * 1e6)
 
+async function ping(there, back, count, rests) {
+  nextOf.fill(0)
+  const times = new Float64Array(count)
+  await pingers[mode](there, back, times, rests)
+  times.sort()
+  answer(nanoseconds(times[Math.trunc(count / 2)]), nanoseconds(times[Math.trunc(count / 100) * 99]))
+}
+
 const roles = {
   async produce(queue, count) {
     const start = now()
@@ -145,13 +184,8 @@ const roles = {
     await consumers[mode](queue, count)
     answer(start, now())
   },
-  async ping(there, back, count) {
-    nextOf.fill(0)
-    const times = new Float64Array(count)
-    await pingers[mode](there, back, times)
-    times.sort()
-    answer(nanoseconds(times[Math.trunc(count / 2)]), nanoseconds(times[Math.trunc(count / 100) * 99]))
-  },
+  ping: (there, back, count) => ping(there, back, count, false),
+  'rested-ping': (there, back, count) => ping(there, back, count, true),
   async pong(there, back, count) {
     answer('ready')
     await pongers[mode](there, back, count)

@@ -16,10 +16,14 @@ const addressOf = {
   fifo: (name) => `fifo:${join(tmpdir(), `ipckit-bench-${name}`)}`,
 }
 
-/** Makes a queue under a new name. */
-export function makeQueue(scheme) {
+/** Makes a queue under a new name; `options` beside or instead of the default limits. */
+export function makeQueue(scheme, options = {}) {
   const name = randomInt(0x1000_0000, 0x7fff_ffff).toString(16)
-  return Queue.create(addressOf[scheme](name), { codec: raw(), ...limits[scheme] })
+  return Queue.create(addressOf[scheme](name), {
+    codec: raw(),
+    ...limits[scheme],
+    ...options,
+  })
 }
 
 /** Throws when messages are left in a queue. */

@@ -45,15 +45,15 @@ export function report({ title, value, unit = '', bar, details }) {
   if (verdict === 'FAIL' && strict) process.exitCode = 1
 }
 
-/** Reports the ratio of two series of rounds, Node / C, that were measured in turn. */
-export function reportRatio({ title, node, twin, unit, bar }) {
+/** Reports the ratio of two series of rounds, Node / C unless other names are given, that were measured in turn. */
+export function reportRatio({ title, node, twin, unit, bar, names: [us, them] = ['Node', 'C'] }) {
   const [ours, theirs] = [spread(node), spread(twin)]
   const ratios = spread(node.map((value, round) => value / twin[round]))
   report({
     title,
     value: ours.median / theirs.median,
     bar,
-    details: `Node ${describe(ours, unit)}, C ${describe(theirs, unit)}, ratio by round ${ratios.min.toFixed(2)} - ${ratios.max.toFixed(2)}`,
+    details: `${us} ${describe(ours, unit)}, ${them} ${describe(theirs, unit)}, ratio by round ${ratios.min.toFixed(2)} - ${ratios.max.toFixed(2)}`,
   })
 }
 

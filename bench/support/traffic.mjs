@@ -1,4 +1,4 @@
-// Measures messages per second from some producers to one consumer, Node against C.
+// Measures messages per second between producers and consumers, Node against C.
 import { isWanted, rounds, scale } from './options.mjs'
 import { nodePeerOf, twinOf } from './peer.mjs'
 import { checkEmpty, makeQueue, removeQueue } from './queues.mjs'
@@ -6,9 +6,9 @@ import { attempt, reportRatio } from './report.mjs'
 import { alternate } from './statistics.mjs'
 import { compileTwin } from './twins.mjs'
 
-/** A side: its queue, its consumer and its producers. */
-async function start(side, { scheme, bytes, mode, producers, place }) {
-  const queue = await makeQueue(scheme)
+/** A side: its queue, its consumers and its producers. */
+export async function start(side, { scheme, bytes, mode, producers = 1, consumers = 1, place, options }) {
+  const queue = await makeQueue(scheme, options)
   const end = (role, number, at) => {
     const wanted = { role, mode, bytes, number, addresses: [queue.address], place, end: at }
     if (side === 'Node') return nodePeerOf(wanted)
@@ -18,28 +18,29 @@ async function start(side, { scheme, bytes, mode, producers, place }) {
   }
   return {
     queue,
-    consumer: end('consume', 0, 1),
+    consumers: Array.from({ length: consumers }, () => end('consume', 0, 1)),
     producers: Array.from({ length: producers }, (_, number) => end('produce', number, 0)),
   }
 }
 
-/** One round: messages per second, from the first call of a producer to the last message. */
-async function measure({ consumer, producers }, count) {
-  await consumer.ask(count * producers.length)
-  const [[, end], ...sent] = await Promise.all([
-    consumer.answer(),
-    ...producers.map((producer) => producer.ask(count)),
+/** One round of `count` messages of each producer: messages per second, from the first call of one to the last message. */
+export async function measure({ consumers, producers }, count) {
+  const all = count * producers.length
+  await Promise.all(consumers.map((consumer) => consumer.ask(all / consumers.length)))
+  const [got, sent] = await Promise.all([
+    Promise.all(consumers.map((consumer) => consumer.answer())),
+    Promise.all(producers.map((producer) => producer.ask(count))),
   ])
-  return (count * producers.length * 1e9) / (end - Math.min(...sent.map(([start]) => start)))
+  return (all * 1e9) / (Math.max(...got.map(([, end]) => end)) - Math.min(...sent.map(([begin]) => begin)))
 }
 
-async function finish({ queue, consumer, producers }) {
-  await Promise.all([consumer, ...producers].map((peer) => peer.end()))
+export async function finish({ queue, consumers, producers }) {
+  await Promise.all([...consumers, ...producers].map((peer) => peer.end()))
   checkEmpty(queue)
 }
 
-async function remove({ queue, consumer, producers }) {
-  for (const peer of [consumer, ...producers]) peer.kill()
+export async function remove({ queue, consumers, producers }) {
+  for (const peer of [...consumers, ...producers]) peer.kill()
   await removeQueue(queue)
 }
 
