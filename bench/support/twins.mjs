@@ -12,7 +12,7 @@ const products = join(top, 'build-bench')
 const calls = { posix: 'mq.c', sysv: 'msg.c', fifo: 'fifo.c', shm: 'ring.c' }
 
 /** What the queue in shared memory needs beside that: libipckit, compiled into the twin. */
-const rooms = ['native/ring', 'native/shared'].map((room) => join(top, room))
+const rooms = ['native/ring', 'native/shared', 'native/sync'].map((room) => join(top, room))
 const library = [
   ...['-pthread', '-D_GNU_SOURCE', '-DTWIN_BATCHES', `-I${join(top, 'include')}`, `-I${join(top, 'native')}`],
   ...rooms.flatMap((room) =>

@@ -127,19 +127,7 @@ int ipckit_queue_participants(ipckit_queue_t* q, ipckit_participant_t* list, siz
   for (uint32_t slot = 0; slot < q->g.participants; slot++) {
     uint32_t epoch;
     if (!ring_people_used(&q->people, slot, &epoch)) continue;
-    if ((size_t)attached < count) {
-      ipckit_participant_t* one = &list[attached];
-      const ipckit_layout_participant_t* place = &q->people.table[slot];
-      memset(one, 0, sizeof *one);
-      one->slot = slot;
-      one->pid = ring_load(&place->pid);
-      one->roles = ring_load(&place->roles);
-      one->leases = ring_load(&place->leases);
-      one->since = ring_load(&place->since);
-      one->alive = ring_people_alive(&q->people, slot);
-      one->self = slot == q->people.slot;
-      memcpy(one->name, place->name, sizeof one->name - 1);
-    }
+    if ((size_t)attached < count) ring_people_describe(&q->people, slot, &list[attached]);
     attached++;
   }
   return attached;

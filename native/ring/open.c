@@ -246,7 +246,7 @@ static int read_checked(int fd, const ipckit_queue_options_t* o, ipckit_refusal_
                         ipckit_layout_identity_t* id, ring_geometry* g) {
   const ring_trust trust = {o->flags & IPCKIT_QUEUE_ANY_OWNER, o->flags & IPCKIT_QUEUE_ANY_MODE};
   int result = ring_file_check(fd, trust, sizeof(ipckit_layout_header_t), refusal);
-  if (result == 0) result = ring_file_read(fd, id, sizeof *id);
+  if (result == 0) result = ring_file_read(fd, id, sizeof *id, 0);
   return result < 0 ? result : check_identity(id, o, refusal, g);
 }
 

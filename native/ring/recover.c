@@ -172,18 +172,6 @@ static int inherit(ring_queue* q, uint32_t* lock) {
   return IPCKIT_E_CORRUPT;
 }
 
-static int claim_recovery(ring_queue* q, int64_t* end) {
-  uint32_t* lock = &q->h->recovery_lock;
-  for (int turn = 0; turn < 8; turn++) {
-    int result = ring_lock(lock, &q->people, end);
-    if (result <= 0) return result;
-    uint32_t seen = ring_load(lock);
-    if (seen != 0 && !ring_lock_owner_lives(seen, &q->people) && ring_lock_inherit(lock, seen, &q->people))
-      return 0;
-  }
-  return IPCKIT_E_HELD;
-}
-
 static int recover_locked(ring_queue* q, int64_t* end) {
   ipckit_layout_header_t* h = q->h;
   bool producers = false, consumers = false;
@@ -205,7 +193,7 @@ static int recover_locked(ring_queue* q, int64_t* end) {
 int ring_recover(ring_queue* q, int64_t* end) {
   int result = ring_usable(q);
   if (result < 0) return result;
-  result = claim_recovery(q, end);
+  result = ring_lock_anyway(&q->h->recovery_lock, &q->people, end);
   if (result < 0) return result;
   result = recover_locked(q, end);
   // Those whose wake-up the dead swallowed, and those who may go on now.

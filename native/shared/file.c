@@ -105,9 +105,9 @@ int ring_file_check(int fd, ring_trust trust, uint64_t least_bytes, ipckit_refus
   return refusal->size_bytes < least_bytes ? IPCKIT_E_NOT_A_QUEUE : 0;
 }
 
-int ring_file_read(int fd, void* start, size_t size) {
+int ring_file_read(int fd, void* bytes, size_t size, off_t at) {
   ssize_t got;
-  do got = pread(fd, start, size, 0);
+  do got = pread(fd, bytes, size, at);
   while (got < 0 && errno == EINTR);
   if (got == (ssize_t)size) return 0;
   return got < 0 ? -errno : IPCKIT_E_SIZE;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "guard.h"
 #include "ipckit/error.h"
@@ -50,8 +51,8 @@ void ring_draft_forget(const ring_draft* draft);
 int ring_file_open(const ring_path* path, int (*found)(int fd, void* context), void* context);
 // Kind, owner, mode and names of a file. 0 or why it is refused; `refusal` is filled as far as was looked.
 int ring_file_check(int fd, ring_trust trust, uint64_t least_bytes, ipckit_refusal_t* refusal);
-// Reads the beginning, mapped nowhere: a file that is cut short here is an error and no signal.
-int ring_file_read(int fd, void* start, size_t size);
+// Reads without mapping: a file that is cut short here is an error and no signal.
+int ring_file_read(int fd, void* bytes, size_t size, off_t at);
 // Sets device and inode of a handle whose descriptor is set.
 void ring_file_know(ring_people* people);
 // 1 when the name is gone.

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "ipckit/sync_layout.h"
 #include "word.h"
 
 uint64_t ring_hash(const void* bytes, size_t length, uint64_t basis) {
@@ -40,7 +41,11 @@ int ring_start_check(const ipckit_layout_start_t* start, uint64_t magic, ipckit_
   const uint64_t other = magic == IPCKIT_LAYOUT_MAGIC ? IPCKIT_LAYOUT_SYNC_MAGIC : IPCKIT_LAYOUT_MAGIC;
   if (start->magic == __builtin_bswap64(magic) || start->magic == __builtin_bswap64(other))
     return IPCKIT_E_BYTE_ORDER;
-  if (start->magic == other) return IPCKIT_E_KIND;
+  if (start->magic == other) {
+    refusal->kind = other == IPCKIT_LAYOUT_MAGIC ? IPCKIT_KIND_QUEUE
+                                                 : ((const ipckit_layout_sync_identity_t*)start)->kind;
+    return IPCKIT_E_KIND;
+  }
   if (start->magic != magic) return IPCKIT_E_NOT_A_QUEUE;
   refusal->version = start->version;
   if (start->version == 0) return IPCKIT_E_CORRUPT;

@@ -16,6 +16,7 @@ uint64_t ring_hash(const void* bytes, size_t length, uint64_t basis);
 // Fills in the beginning, with a random number.
 int ring_start_fill(ipckit_layout_start_t* start, uint64_t magic, uint64_t total_bytes);
 // Whether the file is of the kind that has this magic, and can be read here. IPCKIT_E_KIND for the other one.
+// `start` is the beginning of a whole identity.
 int ring_start_check(const ipckit_layout_start_t* start, uint64_t magic, ipckit_refusal_t* refusal);
 
 // Where its type stands: the name is for people, and may lose its end; the fingerprint decides.

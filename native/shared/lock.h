@@ -46,6 +46,10 @@ static inline bool ring_unlock(uint32_t* word, const ring_people* people) {
 // Makes a lock of a dead owner ours; `observed` is its word. False when somebody was faster.
 bool ring_lock_inherit(uint32_t* word, uint32_t observed, const ring_people* people);
 
+// The same as ring_lock, and takes the lock over where its owner is dead: RING_OWNER_DEAD when it is ours
+// that way, and what it guards is to be recovered.
+int ring_lock_anyway(uint32_t* word, const ring_people* people, int64_t* end);
+
 // Whether the owner that the word names exists.
 bool ring_lock_owner_lives(uint32_t observed, const ring_people* people);
 

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "identity.h"
-#include "ipckit/error.h"
 #include "word.h"
 
 #define EPOCHS (1U << 30)
@@ -128,6 +127,19 @@ void ring_people_bury(const ring_people* people, uint32_t slot, uint32_t epoch) 
                               __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
+void ring_people_describe(const ring_people* people, uint32_t slot, ipckit_participant_t* one) {
+  const ipckit_layout_participant_t* place = &people->table[slot];
+  memset(one, 0, sizeof *one);
+  one->slot = slot;
+  one->pid = ring_load(&place->pid);
+  one->roles = ring_load(&place->roles);
+  one->leases = ring_load(&place->leases);
+  one->since = ring_load(&place->since);
+  one->alive = ring_people_alive(people, slot);
+  one->self = slot == people->slot;
+  memcpy(one->name, place->name, sizeof one->name - 1);
+}
+
 bool ring_people_look_due(int64_t* mine, uint64_t* common) {
   int64_t now = ring_now_coarse();
   int64_t since_mine = now - ring_load(mine);
@@ -159,13 +171,15 @@ static int take_slot(ring_people* people, uint32_t slot, uint32_t word, const ch
   if (locked < 0) return locked;
   uint32_t epoch = ((word >> 2) + 1) % EPOCHS;
   if (ring_load(&people->table[slot].word) == word) {
+    people->adopted = (word & 3) == IPCKIT_SLOT_USED;
     people->late_epoch = word >> 2;
+    people->late_roles = ring_load(&people->table[slot].roles);
     people->late_pid = ring_load(&people->table[slot].pid);
     memcpy(people->late_name, people->table[slot].name, sizeof people->late_name - 1);
     introduce(people, slot, name);
     people->slot = slot;
     people->epoch = epoch;
-    people->tag = (slot + 1) | (epoch & 0xfffff) << 11;
+    people->tag = ring_tag(slot, epoch);
     remember(people);
     // Commit point of an attach. Publishes to ring_people_used.
     if (__atomic_compare_exchange_n(&people->table[slot].word, &word, epoch << 2 | IPCKIT_SLOT_USED, false,

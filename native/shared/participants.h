@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ipckit/error.h"
 #include "ipckit/layout.h"
 
 #define RING_MAX_PARTICIPANTS 1024
@@ -22,8 +23,9 @@ typedef struct ring_people {
   uint32_t tag;    // mine, as owner of a lock; see lock.h
   uint64_t stamp;  // of the process that attached
   uint32_t roles;  // with which it attaches: IPCKIT_ROLE_*
-  // Who had the place before, when that was somebody dead.
-  uint32_t late_epoch, late_pid;
+  // Who had the place before, when that was somebody dead whose death was not seen to yet.
+  bool adopted;
+  uint32_t late_epoch, late_pid, late_roles;
   char late_name[32];
   struct ring_people* next;
   struct ring_people* previous;
@@ -43,6 +45,14 @@ static inline bool ring_people_forked(const ring_people* people) {
 // Whether it is time to look for the dead: 100 ms after anybody did, and after a second of others doing so.
 // `mine` is the handle's, `common` the file's.
 bool ring_people_look_due(int64_t* mine, uint64_t* common);
+
+// How the participant of a slot is named as owner of a lock: slot + 1 in 11 bits, the low 20 bits of its
+// epoch.
+static inline uint32_t ring_tag(uint32_t slot, uint32_t epoch) {
+  return (slot + 1) | (epoch & 0xfffff) << 11;
+}
+// For people.
+void ring_people_describe(const ring_people* people, uint32_t slot, ipckit_participant_t* one);
 
 // Takes a place in the table. `people->table`, `count` and `fd` are set. 0, RING_FOUND_DEAD or negative.
 int ring_people_attach(ring_people* people, const char* name);

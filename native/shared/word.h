@@ -33,6 +33,13 @@ static inline int64_t ring_now_coarse(void) {
   return now.tv_sec * RING_SECOND + now.tv_nsec;
 }
 
+// The time of day, as coarse.
+static inline uint64_t ring_realtime_coarse(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return (uint64_t)now.tv_sec * RING_SECOND + (uint64_t)now.tv_nsec;
+}
+
 // The time that lies `ns` ahead; never beyond the end of time.
 static inline int64_t ring_after(int64_t now, int64_t ns) {
   return ns > INT64_MAX - now ? INT64_MAX : now + ns;
