@@ -13,7 +13,8 @@
 
 #define EPOCHS (1U << 30)
 
-#define SWEEP_EVERY (100 * RING_MILLISECOND)
+// A little less than the longest sleep, so that each sleep may end with a look.
+#define SWEEP_EVERY (80 * RING_MILLISECOND)
 #define SWEEP_AT_LEAST_EVERY (1000 * RING_MILLISECOND)
 
 // All of this process, for the handler of fork(2); private memory, guarded by `registry`.

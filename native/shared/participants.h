@@ -42,7 +42,7 @@ static inline bool ring_people_forked(const ring_people* people) {
   return people->stamp != *ring_process_stamp;
 }
 
-// Whether it is time to look for the dead: 100 ms after anybody did, and after a second of others doing so.
+// Whether it is time to look for the dead: 80 ms after anybody did, and after a second of others doing so.
 // `mine` is the handle's, `common` the file's.
 bool ring_people_look_due(int64_t* mine, uint64_t* common);
 

@@ -25,7 +25,8 @@ static uint32_t milliseconds(int64_t now) {
 
 static bool line_is_closed(ipckit_sync* s) {
   uint32_t closed = ring_load(&s->h->line);
-  return __builtin_expect(closed != 0, 0) && milliseconds(ring_now()) - closed <= LINE_MS;
+  return __builtin_expect(closed != 0, 0) && ring_load(&s->h->contenders) != 0 &&
+         milliseconds(ring_now()) - closed <= LINE_MS;
 }
 
 static bool take(ipckit_sync* s, uint32_t bits) {
@@ -164,7 +165,7 @@ void sync_mutex_disarm(ipckit_sync* s) {
 }
 
 void sync_mutex_cancel(ipckit_sync* s) {
-  stop_contending(s);
+  if (stop_contending(s) == 0) ring_store(&s->h->line, 0);
   // A wake-up may have been meant for us.
   sync_mutex_disarm(s);
 }

@@ -108,14 +108,13 @@ static int place_begin(ipckit_sync* s, ipckit_wait_t* w) {
 
 static int place_try(ipckit_sync* s, ipckit_wait_t* w) {
   ipckit_layout_waiter_t* place = sync_place(s, w);
-  if (place == NULL) return -EINVAL;
   // Pairs with the store in sync_set_state.
-  const uint32_t word = ring_load_acquire(&place->word);
-  int result = outcome_of(word & IPCKIT_WAITER_STATE);
-  if (result == -EAGAIN || result == IPCKIT_BARRIER_ACTION) {
-    const int usable = sync_usable(s);
-    return usable < 0 ? usable : result;
-  }
+  const uint32_t word = place ? ring_load_acquire(&place->word) : 0;
+  // After the look at it, which may have found that the file was truncated.
+  const int usable = sync_usable(s);
+  if (usable < 0 || place == NULL) return usable < 0 ? usable : -EINVAL;
+  const int result = outcome_of(word & IPCKIT_WAITER_STATE);
+  if (result == -EAGAIN || result == IPCKIT_BARRIER_ACTION) return result;
   sync_wakes wakes;
   int entered = sync_enter(s, &wakes);
   if (entered < 0) return entered == IPCKIT_E_HELD ? -EAGAIN : entered;
@@ -189,7 +188,7 @@ int ipckit_sync_arm(ipckit_sync_t* s, const ipckit_wait_t* w, ipckit_wait_word_t
   if (way == BY_EVENT) return sync_event_arm(s, w, words);
   if (way == WRONG) return -EINVAL;
   ipckit_layout_waiter_t* place = sync_place(s, w);
-  if (place == NULL) return -EINVAL;
+  if (place == NULL) return ring_load(&s->map.lost) ? IPCKIT_E_CORRUPT : -EINVAL;
   words->address = &place->word;
   // Pairs with the store in sync_set_state; the kernel compares the word again before it sleeps.
   words->expected = ring_load_acquire(&place->word);

@@ -1,34 +1,14 @@
-// What the tests of the queue share: names that nobody else has, queues that go away, and children that
-// report.
+// What the tests of the queue share: queues that go away, and messages as text.
 #ifndef IPCKIT_TEST_RING_SUPPORT_H
 #define IPCKIT_TEST_RING_SUPPORT_H
 
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <functional>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "../children.h"
 #include "ipckit/layout.h"
 #include "ipckit/queue.h"
-
-constexpr int64_t kMillisecond = 1000000;
-constexpr int64_t kSecond = 1000 * kMillisecond;
-// Long enough that only a hang exceeds it.
-constexpr int64_t kPatience = 30 * kSecond;
-
-inline std::string random_name() {
-  std::random_device random;
-  return "/ipckit-test-" + std::to_string(getpid()) + "-" + std::to_string(random()) +
-         std::to_string(random());
-}
 
 /// A queue that is unlinked and closed with its scope.
 class Queue {
@@ -104,58 +84,5 @@ inline ipckit_queue_stat_t stat_of(ipckit_queue_t* queue) {
   EXPECT_EQ(ipckit_queue_stat(queue, &stat), 0);
   return stat;
 }
-
-/// Runs a function in a child process; what it returns is the exit code.
-class Child {
- public:
-  explicit Child(const std::function<int()>& run) : pid_(fork()) {
-    if (pid_ == 0) _exit(run());
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      join();
-    }
-  }
-  void signal(int number) const { kill(pid_, number); }
-  void stop() const {
-    int status = 0;
-    kill(pid_, SIGSTOP);
-    waitpid(pid_, &status, WUNTRACED);
-  }
-  /// The exit code, or 128 + signal.
-  int join() {
-    int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_;
-};
-
-/// Lets a child tell its parent that it is somewhere.
-class Signpost {
- public:
-  Signpost() { EXPECT_EQ(pipe(ends_), 0); }
-  Signpost(const Signpost&) = delete;
-  Signpost& operator=(const Signpost&) = delete;
-  ~Signpost() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  void reached() const { EXPECT_EQ(write(ends_[1], "!", 1), 1); }
-  void await() const {
-    char mark;
-    EXPECT_EQ(read(ends_[0], &mark, 1), 1);
-  }
-
- private:
-  int ends_[2];
-};
 
 #endif
