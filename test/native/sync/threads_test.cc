@@ -132,7 +132,9 @@ TEST_P(Threads, BarriersKeepRoundsApart) {
         ASSERT_EQ(result, 0);
       }
       // Between the two halves nobody writes.
-      if (half == 0) ASSERT_EQ(rounds[1 + agent % kThreads], rounds[agent]);
+      if (half == 0) {
+        ASSERT_EQ(rounds[1 + agent % kThreads], rounds[agent]);
+      }
     }
   });
 }
