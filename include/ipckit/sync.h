@@ -88,10 +88,14 @@ typedef struct ipckit_wait {
   uint32_t owner_died; /* acquire: 1 when the last holder died while it held; told once, to the next holder */
   uint32_t dead_pid;   /* its process, in its own PID namespace; 0 when unknown */
   uint32_t index;      /* barrier: 0 to parties - 1, each once */
-  uint32_t unused;
-  char dead_name[32]; /* what it called itself */
-  uint64_t own[6];    /* the library's */
+  uint32_t state;      /* IPCKIT_WAIT_*: how far it is, when a signal handler jumps out of a call */
+  char dead_name[32];  /* what it called itself */
+  uint64_t own[6];     /* the library's */
 } ipckit_wait_t;
+
+#define IPCKIT_WAIT_NONE 0U  /* not begun, or over without what was wanted */
+#define IPCKIT_WAIT_WAITS 1U /* begun: try, sleep or cancel */
+#define IPCKIT_WAIT_DONE 2U  /* the caller has what it wanted */
 
 /* Result of begin, try and wait in a barrier: this one came last and everyone waits for its action. Run it,
    then call ipckit_barrier_action_done, or ipckit_sync_cancel when it failed. Without an action call it at
@@ -106,8 +110,12 @@ IPCKIT_API int ipckit_sync_wait(ipckit_sync_t* sync, ipckit_wait_t* wait, int64_
    waits now, or why not. Whoever got -EAGAIN calls try until it says something else, or cancel. */
 IPCKIT_API int ipckit_sync_begin(ipckit_sync_t* sync, ipckit_wait_t* wait);
 IPCKIT_API int ipckit_sync_try(ipckit_sync_t* sync, ipckit_wait_t* wait);
-/* Takes a wait back: 0; or 1 when it was done already, and its result is the caller's; or IPCKIT_E_BROKEN. A
-   barrier in which it waited breaks. */
+/* Sleeps and tries until it is done, with the results of try, or for so long: then -ETIMEDOUT, and -EINTR
+   when a signal handler ran, and it waits on where it stands. For callers that look around between two
+   sleeps. */
+IPCKIT_API int ipckit_sync_sleep(ipckit_sync_t* sync, ipckit_wait_t* wait, int64_t timeout_ns);
+/* Takes a wait back: 0, also when it was none; or 1 when it was done already, and its result is the caller's;
+   or IPCKIT_E_BROKEN. A barrier in which it waited breaks. */
 IPCKIT_API int ipckit_sync_cancel(ipckit_sync_t* sync, ipckit_wait_t* wait);
 /* Where to sleep: 0, try now; or 1, wait on the word for at most `bound_ns`, then try, or else sweep and arm
    again. From any thread; a copy of `wait` will do, made after the last begin or try. */

@@ -137,8 +137,19 @@ static int place_cancel(ipckit_sync* s, ipckit_wait_t* w, enum way way) {
   return sync_leave(s, &wakes, outcome == 0 ? 1 : outcome == IPCKIT_E_BROKEN ? outcome : 0);
 }
 
+// Notes how far a wait is, for whoever is interrupted before it has looked at the result. An error leaves it
+// as it was: what was begun is still to be cancelled.
+static int noted(ipckit_wait_t* w, int result) {
+  if (result == 0) w->state = IPCKIT_WAIT_DONE;
+  // Whoever comes last to a barrier waits on until the action is done.
+  if (result == -EAGAIN || result == IPCKIT_BARRIER_ACTION) w->state = IPCKIT_WAIT_WAITS;
+  if (result == IPCKIT_E_BROKEN) w->state = IPCKIT_WAIT_NONE;
+  return result;
+}
+
 static int begin(ipckit_sync* s, ipckit_wait_t* w, bool stays) {
   const enum way way = way_of(s, w);
+  w->state = IPCKIT_WAIT_NONE;
   w->owner_died = 0;
   w->dead_pid = 0;
   w->dead_name[0] = 0;
@@ -150,9 +161,9 @@ static int begin(ipckit_sync* s, ipckit_wait_t* w, bool stays) {
   return way == BY_EVENT ? sync_event_begin(s, w, stays) : -EINVAL;
 }
 
-int ipckit_sync_begin(ipckit_sync_t* s, ipckit_wait_t* w) { return begin(s, w, true); }
+int ipckit_sync_begin(ipckit_sync_t* s, ipckit_wait_t* w) { return noted(w, begin(s, w, true)); }
 
-int ipckit_sync_try(ipckit_sync_t* s, ipckit_wait_t* w) {
+static int try(ipckit_sync* s, ipckit_wait_t* w) {
   const enum way way = way_of(s, w);
   if (way == BY_ROOM) return room_try(s, w);
   if (way == BY_CONDITION || way == BY_BARRIER) return place_try(s, w);
@@ -165,9 +176,13 @@ int ipckit_sync_try(ipckit_sync_t* s, ipckit_wait_t* w) {
   return 0;
 }
 
+int ipckit_sync_try(ipckit_sync_t* s, ipckit_wait_t* w) { return noted(w, try(s, w)); }
+
 int ipckit_sync_cancel(ipckit_sync_t* s, ipckit_wait_t* w) {
   const enum way way = way_of(s, w);
   if (way == WRONG) return -EINVAL;
+  if (w->state != IPCKIT_WAIT_WAITS) return w->state == IPCKIT_WAIT_DONE ? 1 : 0;
+  w->state = IPCKIT_WAIT_NONE;
   if (way == BY_ROOM || way == BY_CONDITION || way == BY_BARRIER) return place_cancel(s, w, way);
   int result = sync_usable(s);
   if (result < 0) return result;
@@ -230,11 +245,11 @@ static bool poll(ipckit_sync* s, const ipckit_wait_t* w, enum way way) {
   return false;
 }
 
-int sync_sleep(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns) {
+int ipckit_sync_sleep(ipckit_sync_t* s, ipckit_wait_t* w, int64_t timeout_ns) {
   const enum way way = way_of(s, w);
+  if (w->state != IPCKIT_WAIT_WAITS || timeout_ns < 0) return -EINVAL;
   int64_t now = ring_now();
   const int64_t end = ring_after(now, timeout_ns);
-  int why = -ETIMEDOUT;
   // Who lines up behind somebody that starves does not poll first.
   bool polls = way != BY_MUTEX || sync_mutex_is_open(s);
   for (; now < end; now = ring_now()) {
@@ -247,27 +262,30 @@ int sync_sleep(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns) {
       const int64_t left = end - now;
       const int slept = ring_futex_wait(word.address, word.expected, left < bound ? left : bound);
       if (slept == -ETIMEDOUT) sync_look_around(s);
-      if (slept == -EINTR) {
-        why = -EINTR;
-        break;
-      }
+      if (slept == -EINTR) return -EINTR;
     }
     if (result >= 0) result = ipckit_sync_try(s, w);
-    if (result == -EAGAIN) continue;
-    if (result < 0 && result != IPCKIT_E_BROKEN) ipckit_sync_cancel(s, w);
-    return result;
+    if (result != -EAGAIN) return result;
   }
+  return -ETIMEDOUT;
+}
+
+int sync_sleep(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns) {
+  const int slept = ipckit_sync_sleep(s, w, timeout_ns);
+  if (slept >= 0 || slept == IPCKIT_E_BROKEN) return slept;
   const int result = ipckit_sync_cancel(s, w);
-  return result == 1 ? 0 : result == 0 ? why : result;
+  return result == 1 ? 0 : result == 0 ? slept : result;
 }
 
 int ipckit_sync_wait(ipckit_sync_t* s, ipckit_wait_t* w, int64_t timeout_ns) {
   if (timeout_ns < 0) return -EINVAL;
-  int result = begin(s, w, timeout_ns > 0);
+  const enum way way = way_of(s, w);
+  const bool stays = timeout_ns > 0 || way == BY_CONDITION || way == BY_BARRIER;
+  int result = begin(s, w, stays);
+  if (result == -EAGAIN && !stays) return result;
+  noted(w, result);
   if (result != -EAGAIN) return result;
   if (timeout_ns > 0) return sync_sleep(s, w, timeout_ns);
-  const enum way way = way_of(s, w);
-  if (way != BY_CONDITION && way != BY_BARRIER) return -EAGAIN;
   result = ipckit_sync_cancel(s, w);
   return result == 1 ? 0 : result == 0 ? -EAGAIN : result;
 }
