@@ -65,6 +65,9 @@ IPCKIT_API int ipckit_sync_open_or_create(const char* name, const ipckit_sync_op
 /* Gives back what the handle holds (a lock: as a release, so nobody is told of a death; a barrier in which it
    waits: breaks), leaves, and frees the handle. */
 IPCKIT_API int ipckit_sync_close(ipckit_sync_t* sync);
+/* Leaves as one that died, when the handle holds something or waits, and frees the handle: for a thread or an
+   interpreter that is ended in the middle of its work, in a process that lives on. */
+IPCKIT_API int ipckit_sync_abandon(ipckit_sync_t* sync);
 /* Removes the name; those who are attached go on. `directory` may be NULL. */
 IPCKIT_API int ipckit_sync_unlink(const char* name, const char* directory);
 /* 1 when the name is gone, 0 when it is there. */

@@ -157,16 +157,26 @@ static bool holds(ipckit_sync* s) {
   return ring_load(&s->people.table[slot].waiting) != 0;
 }
 
-int ipckit_sync_close(ipckit_sync_t* s) {
-  if (s == NULL) return -EFAULT;
-  int result = 0;
-  // Should that fail we leave as the dead do, and the others repair.
-  if (!ring_people_forked(&s->people) && sync_usable(s) == 0 && holds(s)) result = give_all_back(s);
-  if (result < 0 || ring_load(&s->map.lost))
+static void leave(ipckit_sync* s, bool as_dead) {
+  if (as_dead || ring_load(&s->map.lost))
     ring_people_abandon(&s->people);
   else
     ring_people_detach(&s->people);
   destroy(s);
+}
+
+int ipckit_sync_close(ipckit_sync_t* s) {
+  if (s == NULL) return -EFAULT;
+  int result = 0;
+  if (!ring_people_forked(&s->people) && sync_usable(s) == 0 && holds(s)) result = give_all_back(s);
+  // Should that fail we leave as the dead do, and the others repair.
+  leave(s, result < 0);
+  return 0;
+}
+
+int ipckit_sync_abandon(ipckit_sync_t* s) {
+  if (s == NULL) return -EFAULT;
+  leave(s, !ring_people_forked(&s->people) && sync_usable(s) == 0 && holds(s));
   return 0;
 }
 
