@@ -93,8 +93,10 @@ int ipckit_barrier_action_done(ipckit_sync_t* s, ipckit_wait_t* w) {
   if (state == IPCKIT_WAITER_TURN) {
     sync_barrier_do(s, IPCKIT_BARRIER_PASSES, &wakes);
     sync_end_place(s, w, place);
+    w->state = IPCKIT_WAIT_DONE;
   } else if (state == IPCKIT_WAITER_BROKEN) {
     sync_end_place(s, w, place);
+    w->state = IPCKIT_WAIT_NONE;
     result = IPCKIT_E_BROKEN;
   } else {
     result = -EINVAL;

@@ -59,7 +59,7 @@ int ipckit_condition_wait(ipckit_sync_t* s, uint64_t agent, int64_t timeout_ns, 
   if (result != -EAGAIN) return result;
   result = sync_mutex_release(s, agent, (uint32_t)depth);
   if (result < 0) return result;
-  const int waited = sync_sleep(s, &notice, timeout_ns);
+  const int waited = sync_sleep_or_cancel(s, &notice, timeout_ns);
   if (w == NULL) w = &unwanted;
   *w = (ipckit_wait_t){.operation = IPCKIT_ACQUIRE, .count = (uint32_t)depth, .agent = agent};
   // As long as it takes: who waited holds the lock again, whatever became of the wait.

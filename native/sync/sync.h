@@ -175,7 +175,7 @@ int sync_event_begin(ipckit_sync* s, ipckit_wait_t* w, bool stays);
 bool sync_event_passed(ipckit_sync* s, const ipckit_wait_t* w);
 int sync_event_arm(ipckit_sync* s, const ipckit_wait_t* w, ipckit_wait_word_t* word);
 
-// Waiting (waiting.c): the rest of a wait that began with -EAGAIN.
-int sync_sleep(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns);
+// Waiting (waiting.c): the rest of a wait that began with -EAGAIN, which is over in any case then.
+int sync_sleep_or_cancel(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns);
 
 #endif

@@ -46,7 +46,8 @@ static uint32_t room_wants(const ipckit_sync* s, const ipckit_wait_t* w) {
 // More than there can ever be would wait for ever, and keep out others.
 static bool room_is_possible(const ipckit_sync* s, const ipckit_wait_t* w) {
   if (s->g.kind == IPCKIT_KIND_RWLOCK) return w->count <= 1;
-  return sync_count(w->count) <= (s->g.kind == IPCKIT_KIND_BOUNDED_SEMAPHORE ? s->g.limit : SYNC_MAX_VALUE);
+  const uint32_t most = s->g.kind == IPCKIT_KIND_BOUNDED_SEMAPHORE ? s->g.limit : SYNC_MAX_VALUE;
+  return sync_count(w->count) <= sync_count(most);
 }
 
 static int room_begin(ipckit_sync* s, ipckit_wait_t* w, bool stays) {
@@ -182,9 +183,15 @@ int ipckit_sync_cancel(ipckit_sync_t* s, ipckit_wait_t* w) {
   const enum way way = way_of(s, w);
   if (way == WRONG) return -EINVAL;
   if (w->state != IPCKIT_WAIT_WAITS) return w->state == IPCKIT_WAIT_DONE ? 1 : 0;
+  int result;
+  if (way == BY_ROOM || way == BY_CONDITION || way == BY_BARRIER) {
+    result = place_cancel(s, w, way);
+    // Where the guard was held by somebody who is stopped it still waits.
+    if (result != IPCKIT_E_HELD) w->state = result == 1 ? IPCKIT_WAIT_DONE : IPCKIT_WAIT_NONE;
+    return result;
+  }
   w->state = IPCKIT_WAIT_NONE;
-  if (way == BY_ROOM || way == BY_CONDITION || way == BY_BARRIER) return place_cancel(s, w, way);
-  int result = sync_usable(s);
+  result = sync_usable(s);
   if (result < 0) return result;
   if (way == BY_MUTEX)
     sync_mutex_cancel(s);
@@ -270,7 +277,7 @@ int ipckit_sync_sleep(ipckit_sync_t* s, ipckit_wait_t* w, int64_t timeout_ns) {
   return -ETIMEDOUT;
 }
 
-int sync_sleep(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns) {
+int sync_sleep_or_cancel(ipckit_sync* s, ipckit_wait_t* w, int64_t timeout_ns) {
   const int slept = ipckit_sync_sleep(s, w, timeout_ns);
   if (slept >= 0 || slept == IPCKIT_E_BROKEN) return slept;
   const int result = ipckit_sync_cancel(s, w);
@@ -285,7 +292,7 @@ int ipckit_sync_wait(ipckit_sync_t* s, ipckit_wait_t* w, int64_t timeout_ns) {
   if (result == -EAGAIN && !stays) return result;
   noted(w, result);
   if (result != -EAGAIN) return result;
-  if (timeout_ns > 0) return sync_sleep(s, w, timeout_ns);
+  if (timeout_ns > 0) return sync_sleep_or_cancel(s, w, timeout_ns);
   result = ipckit_sync_cancel(s, w);
   return result == 1 ? 0 : result == 0 ? -EAGAIN : result;
 }

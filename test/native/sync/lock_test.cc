@@ -38,8 +38,8 @@ TEST(Lock, AReleaseOfWhatIsNotHeldIsRefusedAndChangesNothing) {
 
 TEST(Lock, OperationsOfOtherKindsAreRefused) {
   Sync lock(IPCKIT_KIND_LOCK);
-  for (uint32_t operation : {0U, IPCKIT_ACQUIRE_SHARED, IPCKIT_WAIT_EVENT, IPCKIT_WAIT_CONDITION,
-                             IPCKIT_WAIT_BARRIER, 99U}) {
+  for (uint32_t operation :
+       {0U, IPCKIT_ACQUIRE_SHARED, IPCKIT_WAIT_EVENT, IPCKIT_WAIT_CONDITION, IPCKIT_WAIT_BARRIER, 99U}) {
     EXPECT_EQ(wait_for(lock, operation, 0), -EINVAL) << operation;
     ipckit_wait_t wait = a_wait(operation);
     EXPECT_EQ(ipckit_sync_begin(lock, &wait), -EINVAL);

@@ -1,5 +1,5 @@
-// What all kinds share: creating, opening and refusing; files of others, cut short, scribbled over; and who is
-// attached.
+// What all kinds share: creating, opening and refusing; files of others, cut short, scribbled over; and who
+// is attached.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -10,9 +10,14 @@ extern "C" {
 #include "sync/sync.h"
 }
 
-constexpr uint32_t kKinds[] = {IPCKIT_KIND_LOCK,      IPCKIT_KIND_RLOCK,   IPCKIT_KIND_RWLOCK,
-                               IPCKIT_KIND_SEMAPHORE, IPCKIT_KIND_BOUNDED_SEMAPHORE,
-                               IPCKIT_KIND_CONDITION, IPCKIT_KIND_EVENT,   IPCKIT_KIND_BARRIER,
+constexpr uint32_t kKinds[] = {IPCKIT_KIND_LOCK,
+                               IPCKIT_KIND_RLOCK,
+                               IPCKIT_KIND_RWLOCK,
+                               IPCKIT_KIND_SEMAPHORE,
+                               IPCKIT_KIND_BOUNDED_SEMAPHORE,
+                               IPCKIT_KIND_CONDITION,
+                               IPCKIT_KIND_EVENT,
+                               IPCKIT_KIND_BARRIER,
                                IPCKIT_KIND_VALUE};
 
 static ipckit_sync_options_t options_of(uint32_t kind) {

@@ -13,7 +13,8 @@
 /// An object that is unlinked and closed with its scope.
 class Sync {
  public:
-  explicit Sync(uint32_t kind, uint32_t value = 0, ipckit_sync_options_t options = {}) : name_(random_name()) {
+  explicit Sync(uint32_t kind, uint32_t value = 0, ipckit_sync_options_t options = {})
+      : name_(random_name()) {
     options.kind = kind;
     options.value = value;
     const int result = ipckit_sync_create(name_.c_str(), &options, nullptr, &sync_);
@@ -128,8 +129,8 @@ class Stopwatch {
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 
-/// Kills a child and tells how long `go_on` took from then. The promise is 250 ms; what is asserted is the hard
-/// bound, which a busy machine does not break.
+/// Kills a child and tells how long `go_on` took from then. The promise is 250 ms; what is asserted is the
+/// hard bound, which a busy machine does not break.
 inline void expect_soon_after_death(Child& child, const char* what, const std::function<void()>& go_on) {
   Stopwatch watch;
   child.signal(SIGKILL);
