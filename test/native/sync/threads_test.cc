@@ -139,5 +139,11 @@ TEST_P(Threads, BarriersKeepRoundsApart) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Handles, Threads, testing::Bool(),
+#ifdef __SANITIZE_THREAD__
+// Two mappings of a file are different memory to it, so it sees only what threads do with one handle.
+#define IPCKIT_WAYS testing::Values(false)
+#else
+#define IPCKIT_WAYS testing::Bool()
+#endif
+INSTANTIATE_TEST_SUITE_P(Handles, Threads, IPCKIT_WAYS,
                          [](const auto& info) { return info.param ? "OfTheirOwn" : "Shared"; });
