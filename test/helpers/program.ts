@@ -18,6 +18,9 @@ export interface StartOptions {
   node?: string[]
   /** What runs the fixture; default this node. */
   command?: string
+  /** The command is the fixture itself, built. */
+  built?: boolean
+  env?: NodeJS.ProcessEnv
 }
 
 export function fixture(name: string): string {
@@ -32,15 +35,16 @@ export class Program {
   /** Resolves when it has ended and all of its output is here. */
   readonly ended: Promise<End>
 
-  /** Starts test/fixtures/`name` with one argument, which is sent as JSON. */
+  /** Starts test/fixtures/`name` with words, or with one argument, which is sent as JSON. */
   constructor(
     owner: Owner,
     name: string,
     argument: unknown,
-    { node = [], command = process.execPath }: StartOptions = {},
+    { node = [], command = process.execPath, built = false, env = process.env }: StartOptions = {},
   ) {
-    const args = [...node, fixture(name), JSON.stringify(argument)]
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const words = Array.isArray(argument) ? argument.map(String) : [JSON.stringify(argument)]
+    const program = built ? [] : [fixture(name)]
+    const child = spawn(command, [...node, ...program, ...words], { stdio: ['pipe', 'pipe', 'pipe'], env })
     this.#child = child
     createInterface({ input: child.stdout }).on('line', (text) => {
       this.#lines.push(text)
