@@ -7,7 +7,7 @@ packages=(
   libgtest-dev                        # native tests
   clang-format clang-tidy black flake8
   python3-sysv-ipc                    # a peer in Python
-  util-linux procps                   # unshare, setarch, ipcs
+  util-linux procps strace            # unshare, setarch, ipcs; system calls that fail
 )
 missing=()
 for package in "${packages[@]}"; do

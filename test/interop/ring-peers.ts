@@ -2,16 +2,30 @@
  * The peers of queues in shared memory: interactive programs in three languages with one set of commands, which
  * interop/c/queue_peer.c describes.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import { fixture } from '../helpers/program.ts'
 import { python } from './peers.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const library = `${root}/build-interop/libipckit.so.1`
+
+/** Builds test/fixtures/`name`.c with libipckit, once buildPeers is done; the program goes with the test file. */
+export function buildFixture(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ipckit-fixture-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const program = join(folder, name)
+  const flags = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O2', `-I${root}/include`]
+  const sources = [fixture(`${name}.c`), `${root}/build-interop/libipckit.a`]
+  execFileSync('gcc', [...flags, '-o', program, ...sources, '-pthread'], { stdio: 'inherit' })
+  return program
+}
 
 /** What the environment must say for the package in Python to find the library that was built for the tests. */
 export const environment = { ...process.env, IPCKIT_LIBRARY: library }

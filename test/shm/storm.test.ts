@@ -5,32 +5,26 @@
  *
  * IPCKIT_STORM_KILLS=1000 goes on until so many have died; .ci/lanes/storm.sh does.
  */
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue, raw } from 'ipckit'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { longest, nameOf } from '../fixtures/ledger.mjs'
-import { fixture, Program } from '../helpers/program.ts'
+import { Program } from '../helpers/program.ts'
 import { long, randomFrom, seed } from '../helpers/random.ts'
 import { until } from '../helpers/waiting.ts'
 import { buildPeers, python } from '../interop/peers.ts'
-import { environment, root } from '../interop/ring-peers.ts'
+import { buildFixture, environment, root } from '../interop/ring-peers.ts'
 import { audit, type Books, emptyBooks, enterConsumer, enterProducer, readLedgers } from './storm-ledgers.ts'
 import { keep, newAddress } from './support.ts'
 
-const built = mkdtempSync(join(tmpdir(), 'ipckit-storm-peer-'))
-const peer = join(built, 'storm-peer')
-
+let peer: string
 beforeAll(() => {
   buildPeers()
-  const flags = ['-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-O2', `-I${root}/include`]
-  const sources = [fixture('storm-peer.c'), `${root}/build-interop/libipckit.a`]
-  execFileSync('gcc', [...flags, '-o', peer, ...sources, '-pthread'], { stdio: 'inherit' })
+  peer = buildFixture('storm-peer')
 })
-afterAll(() => rmSync(built, { recursive: true }))
 
 test('the auditor finds what is lost, what comes again unmarked, after its end or without a reason, and what nobody put', () => {
   const faultsOf = (...ledgers: string[][]) => {
