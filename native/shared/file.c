@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
+#include "identity.h"
 #include "word.h"
 
 #ifndef RENAME_NOREPLACE
@@ -46,7 +46,8 @@ int ring_draft_begin(ring_draft* draft, const ring_path* path) {
   else if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
     return -errno;
   uint64_t random;
-  if (getrandom(&random, sizeof random, 0) != sizeof random) return -EIO;
+  int result = ring_random(&random, sizeof random);
+  if (result < 0) return result;
   snprintf(draft->temporary, sizeof draft->temporary, "%s.%016llx.new", path->file,
            (unsigned long long)random);
   draft->fd = open(draft->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

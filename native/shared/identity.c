@@ -25,16 +25,19 @@ uint64_t ring_realtime(void) {
   return (uint64_t)now.tv_sec * RING_SECOND + (uint64_t)now.tv_nsec;
 }
 
+int ring_random(void* bytes, size_t size) {
+  ssize_t got;
+  do got = getrandom(bytes, size, 0);
+  while (got < 0 && errno == EINTR);
+  return got < 0 ? -errno : 0;
+}
+
 int ring_start_fill(ipckit_layout_start_t* start, uint64_t magic, uint64_t total_bytes) {
   start->magic = magic;
   start->version = IPCKIT_LAYOUT_VERSION;
   start->byte_order = IPCKIT_LAYOUT_ORDER;
   start->total_bytes = total_bytes;
-  ssize_t random;
-  do random = getrandom(start->id, sizeof start->id, 0);
-  while (random < 0 && errno == EINTR);
-  if (random != sizeof start->id) return random < 0 ? -errno : -EIO;
-  return 0;
+  return ring_random(start->id, sizeof start->id);
 }
 
 int ring_start_check(const ipckit_layout_start_t* start, uint64_t magic, ipckit_refusal_t* refusal) {

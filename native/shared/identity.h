@@ -24,5 +24,7 @@ void ring_type_fill(char type_name[128], const char* name);
 int ring_type_check(uint64_t found, const char found_name[128], uint64_t wanted, ipckit_refusal_t* refusal);
 
 uint64_t ring_realtime(void);
+// Up to 256 bytes, which the kernel gives whole or not at all.
+int ring_random(void* bytes, size_t size);
 
 #endif
