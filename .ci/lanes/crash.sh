@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The queue in shared memory under SIGKILL: at every instruction, at random ones, in recoveries, and in a storm.
 #   .ci/lanes/crash.sh [short | long]     three minutes, or some hours
+# The storms at full length are a lane of their own, storm.sh.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,9 +15,10 @@ run every_instruction --snapshots
 if [ "$length" = long ]; then
   run every_instruction --snapshots --recovery
   run every_instruction --full
-  run storm --seconds 3600
+  run every_instruction --pause --seconds 1200
 else
   run every_instruction --seconds 15
   run every_instruction --seconds 15 --recovery
+  run every_instruction --pause --seconds 20
   run storm --seconds 60
 fi

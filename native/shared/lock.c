@@ -49,20 +49,23 @@ int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end) {
     }
     ring_pause();
   }
-  if (*end == 0) *end = ring_now() + RING_LOCK_BOUND;
+  int64_t now = ring_now();
+  if (*end == 0) *end = now + RING_LOCK_BOUND;
   int64_t ask = 0;  // the first time at once: a dead owner should not cost 10 ms
-  for (;;) {
-    int64_t now = ring_now();
-    if (now >= *end) return IPCKIT_E_HELD;
+  uint32_t owner = 0;
+  int64_t since = now;  // when the owner was first seen there
+  for (;; now = ring_now()) {
     uint32_t seen = ring_load(word);
-    if (seen == 0) {
-      // With the bit, since others may sleep there too; it costs the owner one needless wake-up.
-      if (__atomic_compare_exchange_n(word, &seen, people->tag | RING_LOCK_SLEEPERS, false, __ATOMIC_ACQUIRE,
-                                      __ATOMIC_RELAXED)) {
-        return 0;
-      }
-      continue;
+    // Looked at before the clock: who was kept from running for a while may find it free now. With the bit,
+    // since others may sleep there too; it costs the owner one needless wake-up.
+    if (seen == 0 && __atomic_compare_exchange_n(word, &seen, people->tag | RING_LOCK_SLEEPERS, false,
+                                                 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+      return 0;
     }
+    if (owner != (seen & ~RING_LOCK_SLEEPERS)) owner = seen & ~RING_LOCK_SLEEPERS, since = now;
+    // Where hundreds want it, it may pass from one to the next for longer than one of them may keep it.
+    if (now >= *end + (now - since < RING_LOCK_BOUND ? RING_LOCK_CROWD : 0)) return IPCKIT_E_HELD;
+    if (seen == 0) continue;
     if (now >= ask) {
       // The owner that we asked about may have left meanwhile; only an unchanged word is its.
       if (!ring_lock_owner_lives(seen, people) &&

@@ -230,6 +230,37 @@ test('workers in all three languages are killed again and again, and no message 
   expect(queue.stat().totals.redelivered).toBeGreaterThan(0)
 })
 
+test('256 participants at once, in all three languages, exchange messages, and another one is refused', async () => {
+  const name = ownName()
+  const queue = await Queue.create(`shm:${name}`, { codec: json<{ id: number }>(), capacity: 64 })
+  onTestFinished(() => queue.close())
+  const others: Language[] = Array.from({ length: 255 }, (_, at) =>
+    at < 8 ? 'Node' : at < 24 ? 'Python' : 'C',
+  )
+  const started: QueuePeer[] = []
+  for (let at = 0; at < others.length; at += 16)
+    started.push(
+      ...(await Promise.all(
+        others.slice(at, at + 16).map((language) => QueuePeer.start(language, 'open', name)),
+      )),
+    )
+  expect(queue.stat().participants.filter(({ alive }) => alive)).toHaveLength(256)
+  await expect(QueuePeer.start('C', 'open', name)).rejects.toThrow('PARTICIPANTS')
+  await expect(QueuePeer.start('Node', 'open', name)).rejects.toThrow('PARTICIPANTS')
+  await expect(Queue.open(`shm:${name}`, { codec: json() })).rejects.toThrow(
+    'as many handles are open as the queue allows',
+  )
+  // Everybody puts one and gets one, all at the same time.
+  const puts = started.map((peer, id) => peer.ask('put', id, 100, 0, patience))
+  const gets = started.map((peer) => peer.ask('get', patience))
+  expect((await Promise.all(puts)).filter(({ error }) => error !== undefined)).toEqual([])
+  const ids = (await Promise.all(gets)).map(({ id }) => id as number)
+  expect(ids.sort((a, b) => a - b)).toEqual(started.map((_, id) => id))
+  expect(queue.stat()).toMatchObject({ depth: 0, totals: { put: 255, done: 255 } })
+  await started[0]?.ask('close')
+  await QueuePeer.start('Python', 'open', name)
+})
+
 test('the structures of the package in Python are as large as those of the header', () => {
   const sizes = (language: Language) => {
     const [command, ...words] = peers[language]

@@ -452,6 +452,46 @@ describe('a queue that is damaged while it is open', () => {
   )
 })
 
+describe('a file that others change while it is open', () => {
+  test('a hole is ERR_IPC_CORRUPT for everybody, and no crash', async () => {
+    const queue = await create({ capacity: 64 })
+    const other = await again(queue)
+    await queue.putMany(['a', 'b'])
+    execFileSync('fallocate', ['--punch-hole', '--offset', '0', '--length', '16384', fileOf(queue)])
+    const corrupt = { code: 'ERR_IPC_CORRUPT' }
+    expect(() => queue.tryGet()).toThrow(expect.objectContaining(corrupt))
+    await expect(other.get()).rejects.toMatchObject(corrupt)
+    await expect(other.put('c')).rejects.toMatchObject(corrupt)
+    await expect(open(queue.address as 'shm:/x')).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_IPC_(CORRUPT|REFUSED)$/),
+    })
+  })
+
+  test('one that grew goes on for those who have it, and is refused to others', async () => {
+    const queue = await create()
+    const other = await again(queue)
+    truncateSync(fileOf(queue), statSync(fileOf(queue)).size * 2)
+    await queue.put('a')
+    expect(await other.get()).toBe('a')
+    await expect(open(queue.address as 'shm:/x')).rejects.toMatchObject({
+      code: 'ERR_IPC_REFUSED',
+      message: expect.stringContaining('bytes, which is not'),
+    })
+  })
+
+  test('one that another queue was renamed over is as one removed', async () => {
+    const queue = await create()
+    const second = await create()
+    await queue.put('of the first')
+    await second.put('of the second')
+    const waiting = queue.join().catch(({ code }: { code: string }) => code)
+    renameSync(fileOf(second), fileOf(queue))
+    expect(await waiting).toBe('EIDRM')
+    expect(queue.tryGet()).toBe('of the first')
+    expect(await (await again(queue)).get()).toBe('of the second')
+  })
+})
+
 describe('a queue that is removed while it is open', () => {
   test('tells everybody who waits, and who calls', async () => {
     const queue = await create()

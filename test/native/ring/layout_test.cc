@@ -18,6 +18,7 @@ struct Place {
   Place { #type "." #field, offsetof(type, field), sizeof(type::field), offset, size }
 #define PARTICIPANT(...) PLACE(ipckit_layout_participant_t, __VA_ARGS__)
 #define CELL(...) PLACE(ipckit_layout_cell_t, __VA_ARGS__)
+#define START(...) PLACE(ipckit_layout_start_t, __VA_ARGS__)
 #define IDENTITY(...) PLACE(ipckit_layout_identity_t, __VA_ARGS__)
 #define WAIT(...) PLACE(ipckit_layout_wait_t, __VA_ARGS__)
 #define HEADER(...) PLACE(ipckit_layout_header_t, __VA_ARGS__)
@@ -41,11 +42,12 @@ TEST(Layout, OfVersion1Point0IsWhereItWas) {
       CELL(priority, 44, 1),
       CELL(reason, 45, 1),
       CELL(payload, 48, 80),
-      IDENTITY(magic, 0, 8),
-      IDENTITY(version, 8, 4),
-      IDENTITY(byte_order, 12, 4),
-      IDENTITY(id, 16, 16),
-      IDENTITY(total_bytes, 32, 8),
+      START(magic, 0, 8),
+      START(version, 8, 4),
+      START(byte_order, 12, 4),
+      START(id, 16, 16),
+      START(total_bytes, 32, 8),
+      IDENTITY(start, 0, 40),
       IDENTITY(max_message_bytes, 40, 8),
       IDENTITY(capacity_bytes, 48, 8),
       IDENTITY(capacity, 56, 4),
