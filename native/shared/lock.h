@@ -17,7 +17,8 @@
 // or the word was scribbled over. An operation begins at most three times, and shall come back within two
 // seconds.
 #define RING_LOCK_BOUND (600 * RING_MILLISECOND)
-// So much longer while it goes from one living process to another: of hundreds that want it, one may get it that late.
+// So much longer while it goes from one living process to another: of hundreds that want it, one may get it
+// that late.
 #define RING_LOCK_CROWD (1200 * RING_MILLISECOND)
 
 int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end);

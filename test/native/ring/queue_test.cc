@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <thread>
 
 #include "support.h"
@@ -255,11 +256,19 @@ TEST(Leases, ADelayedReturnIsNotDeliveredBeforeItsTime) {
   put(queue, "now");
   ipckit_message_t message;
   ASSERT_EQ(lease(queue, &message), "later");
+  const auto returned = std::chrono::steady_clock::now();
   ASSERT_EQ(ipckit_queue_nack(queue, &message.token, 40 * kMillisecond), 0);
   EXPECT_EQ(stat_of(queue).delayed, 1U);
-  EXPECT_EQ(get(queue, 0), "now");
-  EXPECT_EQ(get(queue, 0), "<Resource temporarily unavailable>");
-  EXPECT_EQ(get(queue), "later");
+  std::string got;
+  for (int turn = 0; turn < 2; turn++) {
+    const std::string text = get(queue);
+    got += text;
+    if (text == "later") {
+      EXPECT_GE(std::chrono::steady_clock::now() - returned, std::chrono::milliseconds(40));
+    }
+  }
+  // The other way round only when somebody kept us from running.
+  EXPECT_TRUE(got == "nowlater" || got == "laternow") << got;
 }
 
 TEST(Leases, ManyWithTimesEndInTheOrderOfTheirTimes) {
