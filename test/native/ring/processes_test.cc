@@ -229,6 +229,33 @@ TEST(Stops, ALockWhoseOwnerIsStoppedIsReportedAndHarmless) {
   EXPECT_EQ(put(queue, "x"), 0);
 }
 
+TEST(Stops, AWaiterThatWasStoppedTakesALockThatIsFreeWhenItGoesOn) {
+  Queue queue;
+  Signpost holding, release, waiting;
+  Child holder([&] {
+    ipckit_queue_t* mine = open_in_child(queue.name());
+    if (ring_enter_producers(mine) < 0) return 1;
+    holding.reached();
+    release.await();
+    return ring_leave_producers(mine, 0) == 0 ? ipckit_queue_close(mine) : 2;
+  });
+  holding.await();
+  Child waiter([&] {
+    ipckit_queue_t* mine = open_in_child(queue.name());
+    waiting.reached();
+    return put(mine, "x") == 0 ? 0 : 1;
+  });
+  waiting.await();
+  usleep(50000);
+  waiter.stop();
+  usleep(700000);  // longer than it would have waited
+  release.reached();
+  EXPECT_EQ(holder.join(), 0);
+  waiter.signal(SIGCONT);
+  EXPECT_EQ(waiter.join(), 0);
+  EXPECT_EQ(get(queue), "x");
+}
+
 TEST(Forks, TheChildIsRefusedAndTheParentsDeathIsSeenWhileTheChildLives) {
   Queue queue;
   put(queue, "job");
