@@ -64,9 +64,13 @@ int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end) {
     }
     if (owner != (seen & ~RING_LOCK_SLEEPERS)) owner = seen & ~RING_LOCK_SLEEPERS, since = now;
     // Where hundreds want it, it may pass from one to the next for longer than one of them may keep it.
-    if (now >= *end + (now - since < RING_LOCK_BOUND ? RING_LOCK_CROWD : 0)) return IPCKIT_E_HELD;
-    if (seen == 0) continue;
-    if (now >= ask) {
+    const bool late = now >= *end + (now - since < RING_LOCK_BOUND ? RING_LOCK_CROWD : 0);
+    if (seen == 0) {
+      if (late) return IPCKIT_E_HELD;
+      continue;
+    }
+    // Also when the time is over: who did not run meanwhile has not asked yet.
+    if (late || now >= ask) {
       // The owner that we asked about may have left meanwhile; only an unchanged word is its.
       if (!ring_lock_owner_lives(seen, people) &&
           (ring_load(word) & ~RING_LOCK_SLEEPERS) == (seen & ~RING_LOCK_SLEEPERS)) {
@@ -74,6 +78,7 @@ int ring_lock_slow(uint32_t* word, const ring_people* people, int64_t* end) {
       }
       ask = now + ASK_EVERY;
     }
+    if (late) return IPCKIT_E_HELD;
     if (!(seen & RING_LOCK_SLEEPERS) &&
         !__atomic_compare_exchange_n(word, &seen, seen | RING_LOCK_SLEEPERS, false, __ATOMIC_RELAXED,
                                      __ATOMIC_RELAXED)) {
