@@ -16,5 +16,6 @@ if [ "$sanitizers" = thread ] && setarch "$(uname -m)" -R true 2>/dev/null; then
   fixed_addresses=(setarch "$(uname -m)" -R)
 fi
 export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=second_deadlock_stack=1
+[ -n "$sanitizers" ] || export IPCKIT_FLIPS=all # of every bit: test/native/ring/flip_test.cc
 # One after another: the tests share the limits of the kernel.
 node scripts/isolated.mjs "${fixed_addresses[@]}" ctest --test-dir "$build" --output-on-failure --no-tests=error
