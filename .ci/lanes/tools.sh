@@ -7,6 +7,9 @@ packages=(
   libgtest-dev                        # native tests
   clang-format clang-tidy black flake8
   python3-sysv-ipc                    # a peer in Python
+  spin                                # the model of the queue
+  clang libclang-rt-14-dev llvm       # fuzzing
+  gcovr                               # coverage
   util-linux procps strace            # unshare, setarch, ipcs; system calls that fail
 )
 missing=()
