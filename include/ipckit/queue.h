@@ -5,6 +5,7 @@
 // be used by several threads at once, except that ipckit_queue_close must be the last call. A handle does not
 // survive fork(2): in the child every call but close gives IPCKIT_E_FORKED, and the child opens the queue
 // itself.
+// -EBADF says that somebody scribbled over the handle's place in the queue: it is of no use any more.
 //
 //   ipckit_queue_t *jobs;
 //   int e = ipckit_queue_open("/jobs", NULL, NULL, &jobs);
