@@ -1,6 +1,6 @@
-// Calls on a queue whose words were overwritten: put, get, lease, their batches, ack and friends, dead letters,
-// and the calls about the whole. Without an overwritten word nothing may be refused as damaged, and every index
-// must be right in the end.
+// Calls on a queue whose words were overwritten: put, get, lease, their batches, ack and friends, dead
+// letters, and the calls about the whole. Without an overwritten word nothing may be refused as damaged, and
+// every index must be right in the end.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +45,8 @@ void fuzz_seeds(void) {
   for (uint8_t what = 0; what < 22; what++) {
     memcpy(input, (uint8_t[]){0, what, 100, 0, (uint8_t)(what + 32), 2, 3, 2, 4, 0, 11, 15}, 12);
     fuzz_seed(number++, input, 12);
-    memcpy(input, (uint8_t[]){1, (uint8_t)(what % 4), (uint8_t)(what * 11), 2, 200, what, 1, 0, 2, 3, 11, 15}, 12);
+    memcpy(input, (uint8_t[]){1, (uint8_t)(what % 4), (uint8_t)(what * 11), 2, 200, what, 1, 0, 2, 3, 11, 15},
+           12);
     fuzz_seed(number++, input, 12);
   }
 }

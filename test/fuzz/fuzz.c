@@ -25,7 +25,8 @@ int __wrap_munmap(void* at, size_t size);
 
 void* __wrap_mmap(void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   if (at != NULL || !(flags & MAP_SHARED)) return __real_mmap(at, size, protection, flags, fd, offset);
-  uint8_t* whole = __real_mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  uint8_t* whole =
+      __real_mmap(NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (whole == MAP_FAILED) return MAP_FAILED;
   void* mapped = __real_mmap(whole + GUARD, size, protection, flags | MAP_FIXED, fd, offset);
   if (mapped == MAP_FAILED) __real_munmap(whole, size + 2 * GUARD);
@@ -119,7 +120,8 @@ int fuzz_patch(ipckit_queue_t* q, fuzz_input* in) {
       case 1: {  // a word of a cell
         static const uint8_t offsets[] = {0, 8, 16, 24, 32, 36, 40, 44};
         const uint32_t field = which >> 4 & 7;
-        patch_at(q, in, g->cells_at + which % 16 * sizeof(ipckit_layout_cell_t) + offsets[field], field < 4 ? 8 : 4);
+        patch_at(q, in, g->cells_at + which % 16 * sizeof(ipckit_layout_cell_t) + offsets[field],
+                 field < 4 ? 8 : 4);
         break;
       }
       case 2:  // an index
@@ -259,7 +261,8 @@ static int64_t call(ipckit_queue_t* q, fuzz_input* in, uint64_t what) {
   }
   // Batches: what they filled in lies in the slab.
   FUZZ_CHECK(result <= 4);
-  for (int64_t i = 0; i < result; i++) FUZZ_CHECK(messages[i].offset + messages[i].length <= 2 * FUZZ_LARGEST);
+  for (int64_t i = 0; i < result; i++)
+    FUZZ_CHECK(messages[i].offset + messages[i].length <= 2 * FUZZ_LARGEST);
   return result;
 }
 
@@ -274,7 +277,8 @@ static bool lock_is_held(const ipckit_queue_t* q) {
 
 bool fuzz_calls(ipckit_queue_t* q, fuzz_input* in, int calls) {
   bool corrupt = false;
-  // A lock that seems held is waited for, up to its bound: one call shows that, and more would only take time.
+  // A lock that seems held is waited for, up to its bound: one call shows that, and more would only take
+  // time.
   if (lock_is_held(q)) calls = 1;
   for (int i = 0; i < calls && in->left > 0; i++) {
     const int64_t cpu = thread_time(), wall = ring_now();

@@ -1,6 +1,6 @@
 // What the fuzzers share: the input as a stream of numbers, the calls of a queue with a check of what they
-// return, and a mapping between two guards. An input is what was done to a queue, so that each is short and most
-// of its bytes matter.
+// return, and a mapping between two guards. An input is what was done to a queue, so that each is short and
+// most of its bytes matter.
 #ifndef IPCKIT_TEST_FUZZ_H
 #define IPCKIT_TEST_FUZZ_H
 
@@ -29,8 +29,8 @@ void fuzz_name(char name[64]);
 // Overwrites words as the input says: places that matter by name, or any. Returns how many.
 int fuzz_patch(ipckit_queue_t* q, fuzz_input* in);
 
-// Calls what the input says, at most `calls`. Each result must be sane: a value in range or a documented refusal,
-// within two seconds. Returns whether one of them was IPCKIT_E_CORRUPT.
+// Calls what the input says, at most `calls`. Each result must be sane: a value in range or a documented
+// refusal, within two seconds. Returns whether one of them was IPCKIT_E_CORRUPT.
 bool fuzz_calls(ipckit_queue_t* q, fuzz_input* in, int calls);
 
 // Prints why and aborts, which libFuzzer reports with the input.

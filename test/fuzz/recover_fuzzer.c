@@ -1,6 +1,6 @@
-// Recovery of a queue with dead owners, on overwritten words: cells in WRITING and TAKEN of participants that do not
-// exist, locks of theirs, and any word besides. Where only the dead were made, the recovery must succeed, leave
-// every index right and nothing with the dead.
+// Recovery of a queue with dead owners, on overwritten words: cells in WRITING and TAKEN of participants that
+// do not exist, locks of theirs, and any word besides. Where only the dead were made, the recovery must
+// succeed, leave every index right and nothing with the dead.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,8 +26,8 @@ static void prepare(void) {
   memcpy(sound, queue->h, queue->map_bytes);
 }
 
-// Gives what the queue holds to the dead, as a death at some instruction leaves it. A cell that is free becomes one
-// that was being written; the index that still lists it is what a recovery makes anew.
+// Gives what the queue holds to the dead, as a death at some instruction leaves it. A cell that is free
+// becomes one that was being written; the index that still lists it is what a recovery makes anew.
 static void kill_some(fuzz_input* in) {
   for (uint32_t slot = FIRST_DEAD; slot < FIRST_DEAD + DEAD; slot++) {
     queue->people.table[slot].word = (uint32_t)fuzz_number(in, 1) << 2 | IPCKIT_SLOT_USED;
@@ -67,10 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   kill_some(&in);
   const bool whole = fuzz_patch(queue, &in) == 0;
   int64_t end = 0;
-  // Without a lock of the dead, indices that are not those of the words would be nobody's fault: recover first then.
+  // Without a lock of the dead, indices that are not those of the words would be nobody's fault: recover
+  // first then.
   if (whole || in.left % 2) {
     const int recovered = ring_recover(queue, &end);
-    FUZZ_CHECK(recovered == 0 || recovered == IPCKIT_E_CORRUPT || recovered == IPCKIT_E_HELD || recovered == -EBADF);
+    FUZZ_CHECK(recovered == 0 || recovered == IPCKIT_E_CORRUPT || recovered == IPCKIT_E_HELD ||
+               recovered == -EBADF);
     if (whole) FUZZ_CHECK(recovered == 0);
   }
   const bool corrupt = fuzz_calls(queue, &in, 8);

@@ -1,7 +1,7 @@
-// Every single bit of the header and of the cells, flipped under a queue that holds some of everything, and then
-// every operation by itself: a correct result or a refusal, no crash, no hang, and no word written outside of
-// the mapping. All flips take some 20 seconds, and minutes under sanitizers; without an argument a sample of them
-// runs, whose seed is printed.
+// Every single bit of the header and of the cells, flipped under a queue that holds some of everything, and
+// then every operation by itself: a correct result or a refusal, no crash, no hang, and no word written
+// outside of the mapping. All flips take some 20 seconds, and minutes under sanitizers; without an argument a
+// sample of them runs, whose seed is printed.
 //
 //   flip_test [--all]     or with IPCKIT_FLIPS=all in the environment
 #include <sys/mman.h>
@@ -56,7 +56,8 @@ static const Operation operations[] = {
        return ipckit_queue_put_many(q, slices, 2, 0);
      }},
     {"get", [](ipckit_queue_t* q) { return ipckit_queue_try_get(q, buffer, kLargest, messages); }},
-    {"get_many", [](ipckit_queue_t* q) { return ipckit_queue_get_many(q, buffer, sizeof buffer, messages, 4, 0); }},
+    {"get_many",
+     [](ipckit_queue_t* q) { return ipckit_queue_get_many(q, buffer, sizeof buffer, messages, 4, 0); }},
     {"lease", [](ipckit_queue_t* q) { return ipckit_queue_lease(q, buffer, kLargest, messages, 5, 0); }},
     {"lease_many",
      [](ipckit_queue_t* q) { return ipckit_queue_lease_many(q, buffer, sizeof buffer, messages, 4, 0, 0); }},
@@ -145,7 +146,8 @@ class Flipped {
     ASSERT_EQ(mremap(before, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, whole + guard), whole + guard);
     const ptrdiff_t by = whole + guard - before;
     auto moved = [by](auto*& pointer) {
-      pointer = reinterpret_cast<std::remove_reference_t<decltype(pointer)>>(reinterpret_cast<uint8_t*>(pointer) + by);
+      pointer = reinterpret_cast<std::remove_reference_t<decltype(pointer)>>(
+          reinterpret_cast<uint8_t*>(pointer) + by);
     };
     moved(q_->h);
     moved(q_->people.table);
@@ -191,7 +193,8 @@ TEST(Flips, OfEveryBitOfTheHeaderAndACellLeaveEachOperationACorrectResultOrARefu
   for (size_t bit = 0; bit < sizeof(ipckit_layout_header_t) * 8; bit++) bits.push_back(bit);
   // Free ones, ready ones, one that is leased for a time and whose token we hold, and dead letters.
   const size_t cells = q->g.cells_at * 8;
-  for (size_t bit = 0; bit < q->g.cells * sizeof(ipckit_layout_cell_t) * 8; bit++) bits.push_back(cells + bit);
+  for (size_t bit = 0; bit < q->g.cells * sizeof(ipckit_layout_cell_t) * 8; bit++)
+    bits.push_back(cells + bit);
   if (!all) {
     std::shuffle(bits.begin(), bits.end(), random);
     bits.resize(bits.size() / 12);
@@ -212,17 +215,19 @@ TEST(Flips, OfEveryBitOfTheHeaderAndACellLeaveEachOperationACorrectResultOrARefu
       } else if (strcmp(operation.name, "get") == 0 || strcmp(operation.name, "peek") == 0) {
         ASSERT_LE(result, static_cast<int64_t>(kLargest));
         ASSERT_EQ(result, static_cast<int64_t>(messages[0].length));
-        // A payload, its length or its number that was flipped cannot be told from what was put. Anything else
-        // delivers what it should.
+        // A payload, its length or its number that was flipped cannot be told from what was put. Anything
+        // else delivers what it should.
         wrong_bytes += std::string(buffer, static_cast<size_t>(result)) != body(messages[0].seq);
       } else if (strcmp(operation.name, "verify") == 0) {
         ASSERT_EQ(result, 0);
       }
     }
   }
-  printf("seed %u, %zu of the bits, %zu operations, %zu refused, %zu with other bytes than were put, slowest %.3f s\n",
-         seed, bits.size(), bits.size() * std::size(operations), refused, wrong_bytes,
-         static_cast<double>(slowest) / kSecond);
+  printf(
+      "seed %u, %zu of the bits, %zu operations, %zu refused, %zu with other bytes than were put, slowest "
+      "%.3f s\n",
+      seed, bits.size(), bits.size() * std::size(operations), refused, wrong_bytes,
+      static_cast<double>(slowest) / kSecond);
   EXPECT_LT(slowest, 2 * kSecond) << "the promise of the queue, and no measure of speed";
   // Only bits of the cell that is next can do that: of its bytes in use, of its length, block and number. Two
   // operations look at them.
@@ -243,7 +248,8 @@ TEST(Flips, OfEveryBitOfTheIdentityAreRefusedByWhoeverOpensTheFile) {
     const int result = ipckit_queue_open(name.c_str(), nullptr, nullptr, &opened);
     if (result == 0) {
       // Nothing of the identity but the minor version, or a word that no opener needs.
-      EXPECT_TRUE(bit / 8 >= sizeof(ipckit_layout_identity_t) || bit / 8 == 8 || bit / 8 == 9) << "bit " << bit;
+      EXPECT_TRUE(bit / 8 >= sizeof(ipckit_layout_identity_t) || bit / 8 == 8 || bit / 8 == 9)
+          << "bit " << bit;
       EXPECT_EQ(ipckit_queue_close(opened), 0);
     } else {
       ASSERT_LT(result, -10000) << "bit " << bit << ": one of our own refusals";
