@@ -15,6 +15,10 @@
 #include <string>
 #include <vector>
 
+#ifdef IPCKIT_COVERAGE
+extern "C" void __gcov_dump(void);
+#endif
+
 constexpr int64_t kMillisecond = 1000000;
 constexpr int64_t kSecond = 1000 * kMillisecond;
 // Long enough that only a hang exceeds it.
@@ -26,11 +30,19 @@ inline std::string random_name() {
          std::to_string(random());
 }
 
+/// Ends a child without what its parent registered.
+[[noreturn]] inline void leave(int code) {
+#ifdef IPCKIT_COVERAGE
+  __gcov_dump();  // what the child ran counts, too
+#endif
+  _exit(code);
+}
+
 /// Runs a function in a child process; what it returns is the exit code.
 class Child {
  public:
   explicit Child(const std::function<int()>& run) : pid_(fork()) {
-    if (pid_ == 0) _exit(run());
+    if (pid_ == 0) leave(run());
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;

@@ -244,7 +244,7 @@ TEST(Truncation, APunchedHoleIsFound) {
 TEST(Truncation, SignalsOfOthersReachTheHandlerThatWasThereBefore) {
   Child child([] {
     struct sigaction before = {};
-    before.sa_handler = [](int) { _exit(42); };
+    before.sa_handler = [](int) { leave(42); };
     sigaction(SIGBUS, &before, nullptr);
     Queue queue;
     char path[] = "/dev/shm/ipckit-test-XXXXXX";

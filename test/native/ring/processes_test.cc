@@ -273,7 +273,7 @@ TEST(Forks, TheChildIsRefusedAndTheParentsDeathIsSeenWhileTheChildLives) {
                                                                                     : 0;
       if (code == 0) over.reached();
       sleep(2);  // longer than the parent lives
-      _exit(code);
+      leave(code);
     }
     pause();
     return 0;
