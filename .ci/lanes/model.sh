@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Checks the model of the queue (test/model/queue.pml) with spin: every interleaving of each configuration, and that
+# each mutant of the protocol is refuted. Prints states, depth and time of each.
+#   .ci/lanes/model.sh [short | long]     two minutes, or half an hour with the larger configurations
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+.ci/lanes/tools.sh >/dev/null
+
+length=${1:-short}
+model=$PWD/test/model/queue.pml
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+surprises=0
+
+# check SPIN-DEFINITIONS KIND: runs spin's verifier and leaves its words in $place/said. KIND safety: assertions and
+# end states; cycles: that there is no cycle at all, so every execution comes to an end.
+check() {
+  local flags=(-DSAFETY) options=()
+  [ "$2" = cycles ] && flags=(-DNP) options=(-l)
+  (
+    cd "$place"
+    # shellcheck disable=SC2086 # the definitions are several words
+    spin -a $1 "$model" >said 2>&1 || exit 1
+    cc -O1 -w -DCOLLAPSE -DVECTORSZ=1024 -DMEMLIM=6000 "${flags[@]}" -o pan pan.c
+    ./pan -m1000000 "${options[@]}" >said 2>&1 || true
+  )
+}
+
+figure() { sed -nE "s/$1/\\1/p" "$place/said" | head -1; }
+
+# holds DEFINITIONS [cycles]: no error, and nothing left out for want of memory or depth.
+holds() {
+  local start=$SECONDS kind=${2:-safety} verdict=holds
+  check "$1" "$kind"
+  grep -q 'errors: 0' "$place/said" || verdict='DOES NOT HOLD'
+  grep -qE 'max search depth too small|out of memory|Search not completed' "$place/said" && verdict='NOT EXHAUSTIVE'
+  [ "$verdict" = holds ] || surprises=$((surprises + 1))
+  printf '%-14s %-7s %10s states, depth %5s, %3d s  %s\n' "$verdict" "$kind" "$(figure ' *([0-9]+) states, stored.*')" \
+    "$(figure '.*depth reached ([0-9]+).*')" $((SECONDS - start)) "$1"
+  [ "$verdict" = holds ] || tail -20 "$place/said"
+}
+
+# refuted MUTANT DEFINITIONS: an error is found, and which.
+refuted() {
+  local verdict=refuted number
+  number=$(sed -nE "s/^#define $1 ([0-9]+).*/\\1/p" "$model")
+  [ -n "$number" ] || { echo "no mutant $1 in $model" && surprises=$((surprises + 1)) && return; }
+  check "-DMUTANT=$number $2" safety
+  grep -qE 'errors: [1-9]' "$place/said" || { verdict='NOT REFUTED' && surprises=$((surprises + 1)); }
+  printf '%-14s %-22s depth %5s: %s\n' "$verdict" "$1" "$(figure '.*depth reached ([0-9]+).*')" \
+    "$(figure 'pan:1: (.*) \(at depth.*')"
+}
+
+pair='-DPRODUCERS=1 -DCONSUMERS=1 -DCELLS=1 -DMESSAGES=2'
+fan_out='-DPRODUCERS=1 -DCONSUMERS=2 -DCELLS=1 -DMESSAGES=2'
+fan_in='-DPRODUCERS=2 -DCONSUMERS=1 -DCELLS=1 -DMESSAGES=1'
+all='-DPRODUCERS=2 -DCONSUMERS=2 -DCELLS=3 -DMESSAGES=1'
+
+echo 'every step by itself'
+holds "-DFINE=1 -DCRASHES=1 -DNACKS=1 -DLARGE=1 $pair"
+holds "-DFINE=1 -DCRASHES=1 -DNACKS=1 -DLARGE=0 $pair"
+holds "-DFINE=1 -DCRASHES=0 -DNACKS=0 $fan_out"
+holds "-DFINE=1 -DCRASHES=0 -DNACKS=1 $fan_in"
+echo 'what happens under one lock in one step, and a death before each change'
+holds "-DFINE=0 -DCRASHES=1 -DNACKS=0 -DLARGE=0 $fan_out"
+holds "-DFINE=0 -DCRASHES=1 -DNACKS=1 $fan_in"
+holds "-DFINE=0 -DCRASHES=2 -DNACKS=0 $fan_in"
+holds "-DFINE=0 -DCRASHES=2 -DNACKS=0 -DPRODUCERS=1 -DCONSUMERS=2 -DCELLS=1 -DMESSAGES=1"
+holds "-DFINE=0 -DCRASHES=1 -DNACKS=0 -DEXPIRIES=1 -DPRODUCERS=1 -DCONSUMERS=2 -DCELLS=1 -DMESSAGES=1"
+holds "-DFINE=0 -DCRASHES=0 -DNACKS=0 -DLEAVES=1 -DPRODUCERS=1 -DCONSUMERS=2 -DCELLS=2 -DMESSAGES=2"
+holds "-DFINE=0 -DCRASHES=0 -DNACKS=0 $all"
+echo 'no execution goes round for ever'
+holds "-DFINE=1 -DCRASHES=1 -DNACKS=0 $pair" cycles
+holds "-DFINE=0 -DCRASHES=1 -DNACKS=0 $fan_in" cycles
+if [ "$length" = long ]; then
+  echo 'larger ones'
+  holds "-DFINE=1 -DCRASHES=1 -DNACKS=0 $fan_in"
+  holds "-DFINE=1 -DCRASHES=0 -DNACKS=0 $all"
+  holds "-DFINE=0 -DCRASHES=1 -DNACKS=0 $all"
+  holds "-DFINE=0 -DCRASHES=2 -DNACKS=0 $fan_out"
+  holds "-DFINE=0 -DCRASHES=1 -DNACKS=1 -DEXPIRIES=1 $fan_out"
+  holds "-DFINE=0 -DCRASHES=0 -DNACKS=0 -DPRODUCERS=2 -DCONSUMERS=2 -DCELLS=3 -DMESSAGES=2"
+  holds "-DFINE=0 -DCRASHES=1 -DNACKS=0 $fan_out" cycles
+fi
+
+echo 'and what must not hold'
+refuted COMMIT_BEFORE_PAYLOAD "-DFINE=0 -DCRASHES=1 -DLARGE=0 $pair"
+refuted FREE_BEFORE_COPY "-DFINE=0 -DCRASHES=1 -DPRODUCERS=1 -DCONSUMERS=2 -DCELLS=1 -DMESSAGES=1"
+refuted UNLOCK_WITHOUT_WAKE "-DFINE=1 -DCRASHES=0 $fan_in"
+refuted TAKE_WITHOUT_BIT "-DFINE=1 -DCRASHES=0 -DNACKS=0 $all"
+refuted PUBLISH_WITHOUT_WAKE "-DFINE=0 -DCRASHES=0 $pair"
+refuted ARM_AFTER_LOOK "-DFINE=0 -DCRASHES=0 $pair"
+refuted TAKE_BACK_ARMED "-DFINE=1 -DCRASHES=0 $fan_in"
+refuted LEAVE_WITHOUT_DISARM "-DFINE=0 -DCRASHES=0 -DLEAVES=1 $fan_out"
+refuted UNBOUNDED_WAIT "-DFINE=0 -DCRASHES=1 $fan_out"
+refuted UNBOUNDED_LOCK "-DFINE=1 -DCRASHES=1 $fan_in"
+refuted OWNER_NOT_ASKED "-DFINE=1 -DCRASHES=1 $fan_in"
+refuted DONE_BEFORE_FREE "-DFINE=0 -DCRASHES=0 $pair"
+refuted NO_GENERATION "-DFINE=0 -DCRASHES=0 -DEXPIRIES=1 $fan_out"
+refuted SKIP_TAKEN "-DFINE=0 -DCRASHES=1 $fan_out"
+refuted SKIP_WRITING "-DFINE=0 -DCRASHES=1 $fan_in"
+refuted FREE_ALL_WRITING "-DFINE=0 -DCRASHES=1 $fan_in"
+refuted RECOVER_ONE_SIDE "-DFINE=0 -DCRASHES=1 $fan_in"
+refuted OLD_NEXT_SEQ "-DFINE=0 -DCRASHES=1 $fan_in"
+refuted OLD_LISTS "-DFINE=0 -DCRASHES=1 $fan_in"
+refuted UNLOCK_BEFORE_REBUILD "-DFINE=0 -DCRASHES=1 $all"
+
+[ $surprises -eq 0 ] || { echo "$surprises surprises" && exit 1; }
