@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The queue in shared memory under SIGKILL: at every instruction, at random ones, in recoveries, and in a storm.
+# The queue in shared memory, and locks and friends, under SIGKILL: at every instruction, at random ones, in recoveries, and in a storm.
 #   .ci/lanes/crash.sh [short | long]     three minutes, or some hours
 # The storms at full length are a lane of their own, storm.sh.
 set -euo pipefail
@@ -8,17 +8,21 @@ cd "$(dirname "$0")/../.."
 length=${1:-short}
 build=build-native-plain
 cmake -S . -B "$build" -DIPCKIT_SANITIZE= -DCMAKE_BUILD_TYPE=RelWithDebInfo
-cmake --build "$build" --parallel "$(nproc)" --target every_instruction storm
+cmake --build "$build" --parallel "$(nproc)" --target every_instruction every_instruction_sync storm
 run() { node scripts/isolated.mjs "$build/test/crash/$@"; }
 
 run every_instruction --snapshots
+run every_instruction_sync
 if [ "$length" = long ]; then
   run every_instruction --snapshots --recovery
   run every_instruction --full
   run every_instruction --pause --seconds 1200
+  run every_instruction_sync --recovery
+  run every_instruction_sync --full
 else
   run every_instruction --seconds 15
   run every_instruction --seconds 15 --recovery
   run every_instruction --pause --seconds 20
+  run every_instruction_sync --seconds 10 --recovery
   run storm --seconds 60
 fi

@@ -64,7 +64,7 @@ static bool contains(const ledger* says, int id) {
 // Compares one message that stood in the queue with what became of it.
 static void judge(const operation* op, const ledger* says, int id, bool held_by_dead) {
   const finding* f = &found[id];
-  const bool sure = says->returned && says->result >= 0;
+  const bool sure = says->at.returned && says->result >= 0;
   const bool touched =
       op->kind == GETS || op->kind == LEASES ? (sure ? contains(says, id) : true) : id == says->held;
   if (f->count + f->dead > 1) complain("I4: a message twice", id, f->count);
@@ -75,7 +75,7 @@ static void judge(const operation* op, const ledger* says, int id, bool held_by_
   }
   if (f->dead) complain("a dead letter that nobody rejected", id, 0);
   const bool may_be_gone = op->kind == CLEARS || ((op->kind == GETS || op->kind == ACKS) && touched);
-  if (f->count == 0 && !may_be_gone) complain("I1: a message lost", id, says->returned);
+  if (f->count == 0 && !may_be_gone) complain("I1: a message lost", id, says->at.returned);
   if (f->count == 1 && sure && touched && (op->kind == GETS || op->kind == ACKS)) {
     complain("I5: delivered after it was acknowledged", id, f->delivery_count);
   }
@@ -93,8 +93,8 @@ static void judge_puts(const ledger* says) {
   for (int i = 0; i < 2; i++) {
     int id = says->ids[i];
     if (id == 0) continue;
-    bool put = says->returned && says->result >= 0 && (says->result == 0 || i < says->result);
-    bool refused = says->returned && !put;
+    bool put = says->at.returned && says->result >= 0 && (says->result == 0 || i < says->result);
+    bool refused = says->at.returned && !put;
     if (put && found[id].count != 1) complain("I1: a message lost that was put", id, found[id].count);
     if (refused && found[id].count != 0) complain("I2: a message that was refused", id, found[id].count);
     if (found[id].count > 1) complain("I3: a message twice", id, found[id].count);

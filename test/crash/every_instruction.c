@@ -22,15 +22,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "auditor.h"
@@ -49,11 +46,11 @@ static long run(const operation* op, enum state state, long first, long second) 
   victim other = {0};
   if (second >= 0) other = start(recovering, 1);
   victim v = start_in(state, op);
-  long steps = step(&v, first, NULL, NULL);
-  put_to_death(&v);
+  long steps = step(&v.traced, first, NULL, NULL);
+  put_to_death(&v.traced);
   if (second >= 0) {
-    steps = step(&other, second, NULL, NULL);
-    put_to_death(&other);
+    steps = step(&other.traced, second, NULL, NULL);
+    put_to_death(&other.traced);
   }
   audit_death(op, state, v.says, messages);
   ipckit_queue_close(survivor);
@@ -126,20 +123,24 @@ static void audit_copy(const watch* w) {
 
 static void watch_recovery(watch* w);
 
-static void look(void* context, long step) {
+static bool look(void* context, long step) {
   watch* w = context;
   bool changed = memcmp(w->last, w->now.bytes, w->now.size) != 0;
-  if (w->states != 0 && !changed && w->says->returned == w->last_returned) return;
+  if (w->states != 0 && !changed && w->says->at.returned == w->last_returned) return true;
   memcpy(w->last, w->now.bytes, w->now.size);
-  w->last_returned = w->says->returned;
+  w->last_returned = w->says->at.returned;
   w->states++;
   alarm(60);
   snprintf(description, sizeof description, "--operation %s --state %s --at %ld --second %ld", w->op->name,
            state_names[w->state], w->first >= 0 ? w->first : step, w->first >= 0 ? step : -1);
-  if (!w->recovery) return audit_copy(w);
+  if (!w->recovery) {
+    audit_copy(w);
+    return true;
+  }
   w->first = step;
   watch_recovery(w);
   w->first = -1;
+  return true;
 }
 
 // A process attaches to a copy, which recovers, and each state on the way is audited.
@@ -156,8 +157,8 @@ static void watch_recovery(watch* w) {
   if (!second.last) give_up("malloc");
   memcpy(second.last, w->last, w->now.size);
   victim v = start(attaching, 1);
-  step(&v, LONG_MAX, look, &second);
-  put_to_death(&v);
+  step(&v.traced, LONG_MAX, look, &second);
+  put_to_death(&v.traced);
   ipckit_queue_unlink(name, NULL);
   munmap(second.now.bytes, second.now.size);
   free(second.last);
@@ -175,8 +176,8 @@ static void run_snapshots(const operation* op, enum state state, bool recovery) 
   w.now = look_at(name);
   w.last = malloc(w.now.size);
   if (!w.last) give_up("malloc");
-  long steps = step(&v, LONG_MAX, look, &w);
-  put_to_death(&v);
+  long steps = step(&v.traced, LONG_MAX, look, &w);
+  put_to_death(&v.traced);
   munmap(w.now.bytes, w.now.size);
   free(w.last);
   ipckit_queue_close(survivor);
@@ -184,15 +185,6 @@ static void run_snapshots(const operation* op, enum state state, bool recovery) 
   printf("%-11s %-11s %5ld instructions, %4lu states, %7lu audits, %lu violations\n", op->name,
          state_names[state], steps, w.states, runs - audited, violations - before);
   fflush(stdout);
-}
-
-static void too_slow(int signal) {
-  (void)signal;
-  static const char text[] = "VIOLATION I9: hangs at ";
-  (void)!write(1, text, sizeof text - 1);
-  (void)!write(1, description, strlen(description));
-  (void)!write(1, "\n", 1);
-  _exit(1);
 }
 
 typedef struct request {
@@ -265,9 +257,7 @@ static void run_sampled(const request* r) {
 
 int main(int argc, char** argv) {
   request r = {.at = -1, .second = -1, .seconds = 60};
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  seed = (uint64_t)now.tv_nsec * 2654435761U + (uint64_t)getpid();
+  choose_seed();
   for (int i = 1; i < argc; i++) {
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (strcmp(argv[i], "--full") == 0)
@@ -293,17 +283,11 @@ int main(int argc, char** argv) {
     else
       return fprintf(stderr, "every_instruction: unknown option %s\n", argv[i]), 2;
   }
-  if (seed == 0) seed = 1;
-  printf("seed %llu\n", (unsigned long long)seed);
+  announce_seed();
   snprintf(name, sizeof name, "/ipckit-killed-%d", (int)getpid());
   ledgers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  signal(SIGALRM, too_slow);
   write_bodies();
-  // On one processor, where a step costs two switches and no interrupt of another processor.
-  cpu_set_t here;
-  CPU_ZERO(&here);
-  CPU_SET(sched_getcpu(), &here);
-  sched_setaffinity(0, sizeof here, &here);
+  prepare_to_trace();
   const int64_t started = ring_now();
   if (r.at >= 0) {
     for (size_t op = 0; op < OPERATIONS; op++) {

@@ -127,11 +127,11 @@ static void judge(const operation* op, const peer* p, const ledger* says, int me
 long run_paused(const operation* op, enum state state, long at, int calls, unsigned hold_every) {
   int messages = arrange(state);
   victim v = start_in(state, op);
-  long done = step(&v, at, NULL, NULL);
+  long done = step(&v.traced, at, NULL, NULL);
   peer p = {0};
   work(&p, op, state, calls, hold_every, messages);
-  finish(&v);
-  put_to_death(&v);
+  finish(&v.traced);
+  put_to_death(&v.traced);
   if (empty_queue(op, false)) {
     judge(op, &p, v.says, messages);
     judge_space();

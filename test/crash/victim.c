@@ -1,30 +1,16 @@
-// See victim.h. Only `step` and what stands before it in the file runs in the victim.
+// See victim.h.
 #include "victim.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 const char* const state_names[] = {"empty", "one", "half", "full-1", "full", "wrapped", "dead-owner"};
 
 char name[64];
-uint64_t seed;
 ledger* ledgers;
 ipckit_queue_t* survivor;
-char description[200];
-unsigned long violations;
-
-uint64_t next_random(void) {
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return seed;
-}
 
 size_t size_of(int id) {
   static const size_t sizes[] = {20, 100, 300};
@@ -60,6 +46,13 @@ static ipckit_message_t messages[4];
 void write_bodies(void) {
   for (int i = 0; i < 3; i++) write_message(100 + i, bodies[i]);
 }
+
+// What a child is told.
+typedef struct work {
+  const operation* op;
+  ledger* says;
+  ipckit_queue_t* queue;
+} work;
 
 // What the victim does.
 static void do_put(ipckit_queue_t* q, ledger* says, int id) {
@@ -155,73 +148,23 @@ const operation* const attaching = &operations[13];
 const operation* const recovering = &operations[15];
 
 // Processes.
-void complain(const char* what, long a, long b) {
-  violations++;
-  printf("VIOLATION %s: %s (%ld, %ld)\n", description, what, a, b);
-  fflush(stdout);
+static void prepare_it(void* context) {
+  work* w = context;
+  if (w->op->attached && ipckit_queue_open(name, NULL, NULL, &w->queue) != 0) _exit(3);
+  if (w->op->prepare) w->op->prepare(w->queue, w->says);
 }
 
-void give_up(const char* what) {
-  printf("every_instruction: %s: %s: %s\n", description, what, strerror(errno));
-  exit(2);
+static void run_it(void* context) {
+  work* w = context;
+  w->op->run(w->queue, w->says);
 }
 
 victim start(const operation* op, int number) {
   victim v = {.says = &ledgers[number]};
   memset(v.says, 0, sizeof *v.says);
-  v.pid = fork();
-  if (v.pid < 0) give_up("fork");
-  if (v.pid == 0) {
-    ipckit_queue_t* q = NULL;
-    if (op->attached && ipckit_queue_open(name, NULL, NULL, &q) != 0) _exit(3);
-    if (op->prepare) op->prepare(q, v.says);
-    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-    raise(SIGSTOP);
-    v.says->began = 1;
-    op->run(q, v.says);
-    v.says->returned = 1;
-    raise(SIGSTOP);
-    _exit(0);
-  }
-  int status;
-  if (waitpid(v.pid, &status, 0) != v.pid || !WIFSTOPPED(status)) give_up("the victim did not begin");
+  work w = {op, v.says, NULL};
+  v.traced = start_tracee(&v.says->at, prepare_it, run_it, &w);
   return v;
-}
-
-long step(victim* v, long steps, void (*look)(void*, long), void* context) {
-  long done = 0;
-  while (done < steps && !v->says->returned) {
-    if (look) look(context, done);
-    if (ptrace(PTRACE_SINGLESTEP, v->pid, NULL, NULL) < 0) give_up("ptrace");
-    int status;
-    if (waitpid(v->pid, &status, 0) != v->pid) give_up("waitpid");
-    if (!WIFSTOPPED(status)) {
-      complain("the victim ended by itself, status", status, 0);
-      return done;
-    }
-    if (WSTOPSIG(status) != SIGTRAP) {
-      complain("the victim got a signal", WSTOPSIG(status), 0);
-      break;
-    }
-    if (v->says->began) done++;
-  }
-  if (look) look(context, done);
-  return done;
-}
-
-void finish(victim* v) {
-  if (v->says->returned) return;
-  int status;
-  if (ptrace(PTRACE_CONT, v->pid, NULL, NULL) < 0) give_up("ptrace");
-  if (waitpid(v->pid, &status, 0) != v->pid) give_up("waitpid");
-  if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP || !v->says->returned)
-    complain("the victim did not come to the end of its operation, status", status, 0);
-}
-
-void put_to_death(victim* v) {
-  kill(v->pid, SIGKILL);
-  while (waitpid(v->pid, NULL, 0) < 0 && errno == EINTR) {
-  }
 }
 
 void leave_a_dead_owner(void) {

@@ -4,10 +4,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ipckit/queue.h"
 #include "ring/queue.h"
+#include "tracee.h"
 
 #define CAPACITY 4
 #define CAPACITY_BYTES ((CAPACITY + 2) * 320)
@@ -19,15 +19,14 @@ extern const char* const state_names[STATES];
 
 // What the victim says about itself, in memory that only it writes.
 typedef struct ledger {
-  volatile int began;
-  volatile int returned;
+  progress at;
   volatile int64_t result;
   volatile int ids[8];  // what it took, or put
   volatile int held;    // id that it held before the operation began, or 0
 } ledger;
 
 typedef struct victim {
-  pid_t pid;
+  tracee traced;
   ledger* says;
 } victim;
 
@@ -47,15 +46,8 @@ extern const operation* const attaching;
 extern const operation* const recovering;
 
 extern char name[64];
-extern uint64_t seed;
 extern ledger* ledgers;  // of two victims
 extern ipckit_queue_t* survivor;
-extern char description[200];  // of the run, as the options that repeat it
-extern unsigned long violations;
-
-uint64_t next_random(void);
-void complain(const char* what, long a, long b);
-_Noreturn void give_up(const char* what);
 
 // Messages: the body follows from the number.
 size_t size_of(int id);
@@ -74,11 +66,4 @@ victim start(const operation* op, int number);
 // In a queue that was arranged so: whoever attaches recovers, so the victim stands ready before there is a
 // dead owner.
 victim start_in(enum state state, const operation* op);
-// Runs it for at most `steps` instructions of its operation, and returns how many there were. `look` is
-// called before each of them and after the last.
-long step(victim* v, long steps, void (*look)(void*, long), void* context);
-// Lets it go on to the end of its operation.
-void finish(victim* v);
-void put_to_death(victim* v);
-
 #endif
