@@ -16,9 +16,20 @@ static void take_out(ipckit_sync* s, ipckit_layout_waiter_t* place, sync_wakes* 
   sync_leave_place(s, place);
 }
 
+// Notices that somebody was passing on when he died. Before any place is given up: should the heir be dead as
+// well, and his place come first, he would be gone, and the notice with him.
+static void finish_passing_on(ipckit_sync* s, sync_wakes* wakes) {
+  for (uint32_t i = 0; i < s->g.waiters; i++) {
+    ipckit_layout_waiter_t* place = &s->waiters[i];
+    if (ring_load_acquire(&place->owner) == 0 || sync_state_of(place) != IPCKIT_WAITER_NOTIFIED) continue;
+    if (ring_load(&place->heir) != 0) sync_condition_pass_on(s, place, wakes);
+  }
+}
+
 static int repair_waiters(ipckit_sync* s, sync_wakes* wakes, bool leaving) {
   // The death of whoever raised `high` may have come before.
   ring_store(&s->h->high, s->g.waiters);
+  if (s->g.kind == IPCKIT_KIND_CONDITION) finish_passing_on(s, wakes);
   for (uint32_t i = 0; i < s->g.waiters; i++) {
     ipckit_layout_waiter_t* place = &s->waiters[i];
     const uint32_t owner = ring_load_acquire(&place->owner);  // pairs with sync_join of whoever died
