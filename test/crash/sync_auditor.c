@@ -63,7 +63,7 @@ static void expect_notices(facts* f, uint32_t victim) {
 static void expect_outcomes(const scene* sc, facts* f, uint32_t victim) {
   const ipckit_layout_sync_header_t* h = survivor->h;
   const uint32_t what = ring_load(&h->journal) & 3, round = ring_load(&h->journal) >> 2;
-  const bool party_died = victim != 0 && !sc->observer;
+  const bool party_died = (victim != 0 && !sc->observer) || on_stage->dead_pid != 0;
   f->broken = party_died || what == IPCKIT_BARRIER_BREAKS || (what == 0 && ring_load(&h->broken));
   for (int i = 0; i < MOST_SLEEPERS; i++) {
     const sleeper* one = &on_stage->sleepers[i];
@@ -284,6 +284,7 @@ static void audit_barrier(const scene* sc, const facts* f) {
 
 void audit(const scene* sc, const facts* f, bool sweeps_first) {
   const uint32_t kind = sc->kind;
+  make_room();
   if (sweeps_first && ipckit_sync_sweep(survivor) < 0) complain("sweep", 0, 0);
   if (sync_is_semaphore(kind))
     audit_semaphore(sc);

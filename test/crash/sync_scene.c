@@ -291,6 +291,31 @@ static void attach_as_observer(ipckit_sync_t* s) {
 }
 static void sweep(ipckit_sync_t* s) { mine->result = ipckit_sync_sweep(s); }
 
+// Every place is taken, one of them by a party that is dead.
+static ipckit_sync_t* fillers[PARTICIPANTS];
+static void dead_party_in_full_room(void) {
+  int count = 0;
+  while ((fillers[count] = open_as("filler", 0)) != NULL) count++;
+  ipckit_sync_close(fillers[--count]);
+  fillers[count] = NULL;
+  const pid_t pid = fork();
+  if (pid < 0) give_up("fork");
+  if (pid == 0) {
+    if (open_as("dead", 0) == NULL) _exit(1);
+    kill(getpid(), SIGKILL);
+  }
+  int status;
+  if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status)) give_up("no dead party");
+  on_stage->dead_pid = pid;
+}
+
+void make_room(void) {
+  for (int i = 0; i < PARTICIPANTS && fillers[i] != NULL; i++) {
+    ipckit_sync_close(fillers[i]);
+    fillers[i] = NULL;
+  }
+}
+
 #define LOCK IPCKIT_KIND_LOCK
 #define RLOCK IPCKIT_KIND_RLOCK
 #define RWLOCK IPCKIT_KIND_RWLOCK
@@ -379,6 +404,8 @@ const scene scenes[] = {
     {"barrier-reset", BARRIER, 3, NULL, NULL, two_at_barrier, reset_barrier, 0, 0, 0, true, 0},
     {"barrier-attach", BARRIER, 2, NULL, NULL, NULL, attach, 0, 0, true, 0, 0},
     {"barrier-attach-observer", BARRIER, 2, NULL, NULL, NULL, attach_as_observer, 0, 0, true, true, 0},
+    {"barrier-adopt-observer", BARRIER, 2, NULL, NULL, dead_party_in_full_room, attach_as_observer, 0, 0,
+     true, true, 0},
     {"barrier-detach", BARRIER, 3, NULL, NULL, one_at_barrier, detach, 0, 0, 0, 0, 0},
     {"barrier-detach-waiting", BARRIER, 3, NULL, come_to_barrier, one_at_barrier, detach, 0, 0, 0, 0, 0},
 };

@@ -62,6 +62,8 @@ void take_down(void);
 tracee start_victim(const scene* sc);
 // Another one, that will sweep.
 tracee start_sweeper(const scene* sc);
+// Those leave who were there only to fill it.
+void make_room(void);
 void put_to_sleep(uint32_t operation);
 // Waits until a sleeper's wait is over, at most for the hard bound. False when it was not.
 bool await_sleeper(const sleeper* one);
