@@ -156,7 +156,8 @@ bool ring_people_look_due(int64_t* mine, uint64_t* common) {
 static void introduce(const ring_people* people, uint32_t slot, const char* name) {
   ipckit_layout_participant_t* place = &people->table[slot];
   ring_store(&place->pid, (uint32_t)getpid());
-  ring_store(&place->roles, people->roles);
+  // Whose death was not seen to yet keeps its part until it was: who takes its place may die in turn.
+  ring_store(&place->roles, people->adopted ? people->roles & people->late_roles : people->roles);
   ring_store(&place->leases, 0);
   ring_store(&place->waiting, 0);
   ring_store(&place->since, ring_realtime());

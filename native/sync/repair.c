@@ -72,6 +72,7 @@ int sync_repair(ipckit_sync* s, sync_wakes* wakes, bool leaving) {
   // Those who may go on now, among them who waits for a wake-up that a dead one swallowed.
   if (sync_is_semaphore(kind)) sync_semaphore_admit(s, wakes);
   if (kind == IPCKIT_KIND_RWLOCK) sync_rwlock_admit(s, wakes);
+  if (s->people.adopted) ring_store(&s->people.table[s->people.slot].roles, s->people.roles);
   s->people.adopted = false;
   for (uint32_t slot = 0; slot < s->g.participants; slot++) {
     if (dead[slot] != 0) ring_people_bury(&s->people, slot, (uint32_t)(dead[slot] - 1));
