@@ -52,7 +52,7 @@ static void sleep_there(sleeper* me) {
   _exit(0);
 }
 
-static bool sleeps(pid_t pid) {
+bool is_asleep(pid_t pid) {
   char path[64], line[256] = "";
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
   FILE* file = fopen(path, "r");
@@ -83,7 +83,7 @@ void put_to_sleep(uint32_t operation) {
   if (pid == 0) sleep_there(one);
   one->pid = pid;
   // From its wait on the only place where it sleeps is the word.
-  for (int turn = 0; waiting_of(pid) == 0 || !sleeps(pid); turn++) {
+  for (int turn = 0; waiting_of(pid) == 0 || !is_asleep(pid); turn++) {
     if (turn > 20000 || one->over) give_up("the sleeper does not sleep");
     usleep(50);
   }

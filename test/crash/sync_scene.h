@@ -64,6 +64,8 @@ tracee start_victim(const scene* sc);
 tracee start_sweeper(const scene* sc);
 // Those leave who were there only to fill it.
 void make_room(void);
+// Whether a process sleeps, wherever.
+bool is_asleep(pid_t pid);
 void put_to_sleep(uint32_t operation);
 // Waits until a sleeper's wait is over, at most for the hard bound. False when it was not.
 bool await_sleeper(const sleeper* one);
