@@ -23,6 +23,7 @@ export default defineConfig({
     index: 'lib/index.ts',
     'posix/index': 'lib/posix/index.ts',
     'shm/index': 'lib/shm/index.ts',
+    'sync/index': 'lib/sync/index.ts',
     'sysv/index': 'lib/sysv/index.ts',
     'pipe/index': 'lib/pipe/index.ts',
     'cli/main': 'lib/cli/main.ts',

@@ -9,7 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^ipckit$/, replacement: `${dist}/index.js` },
-      { find: /^ipckit\/(pipe|posix|shm|sysv)$/, replacement: `${dist}/$1/index.js` },
+      { find: /^ipckit\/(pipe|posix|shm|sync|sysv)$/, replacement: `${dist}/$1/index.js` },
     ],
   },
   test: {

@@ -6,12 +6,17 @@ import { constants } from 'node:os'
 
 /** Codes of our own; every other `code` is the kernel's name of an errno, such as `'EACCES'`. */
 export type IpckitErrorCode =
+  | 'ERR_IPC_BOUND'
+  | 'ERR_IPC_BROKEN'
   | 'ERR_IPC_CLOSED'
   | 'ERR_IPC_CORRUPT'
   | 'ERR_IPC_DECODE'
   | 'ERR_IPC_ENCODE'
   | 'ERR_IPC_EOF'
   | 'ERR_IPC_HELD'
+  | 'ERR_IPC_KIND'
+  | 'ERR_IPC_NOT_HELD'
+  | 'ERR_IPC_OWNER_DIED'
   | 'ERR_IPC_PARTICIPANTS'
   | 'ERR_IPC_PREFETCH'
   | 'ERR_IPC_RECYCLED'
@@ -25,6 +30,7 @@ export type IpckitErrorCode =
   | 'ERR_IPC_UNSAFE'
   | 'ERR_IPC_TYPE'
   | 'ERR_IPC_UNSUPPORTED'
+  | 'ERR_IPC_WAITERS'
 
 /** What `code` of an {@link IpcError} may be: ours, or any errno of the system. */
 export type IpcErrorCode = IpckitErrorCode | keyof typeof constants.errno
@@ -97,6 +103,28 @@ export class EOFError extends IpcError {}
 /** The queue was shut down, by this process or another: nothing can be put, and nothing comes any more. */
 export class ShutdownError extends IpcError {}
 
+/** The barrier is broken, and whoever waits in it is free (`ERR_IPC_BROKEN`). */
+export class BrokenBarrierError extends IpcError {}
+/** A lock was to be released, or used as a holder uses it, by one who does not hold it (`ERR_IPC_NOT_HELD`). */
+export class NotHeldError extends IpcError {}
+
+/** The last holder of a lock died while it held it, so what the lock protects may be half changed. */
+export class OwnerDiedError extends IpcError {
+  /** Of the dead holder, as its own PID namespace has it. */
+  readonly pid: number
+  /** What it called itself. */
+  readonly participant: string
+
+  constructor(
+    message: string,
+    details: Omit<IpcErrorDetails, 'code'> & { pid: number; participant: string },
+  ) {
+    super(message, { ...details, code: 'ERR_IPC_OWNER_DIED' })
+    this.pid = details.pid
+    this.participant = details.participant
+  }
+}
+
 /**
  * A message arrived that the codec could not decode. It has left the queue: its bytes are here, so that
  * nothing is lost.
@@ -134,6 +162,9 @@ for (const [name, type] of Object.entries({
   RemovedError,
   EOFError,
   ShutdownError,
+  BrokenBarrierError,
+  NotHeldError,
+  OwnerDiedError,
   DecodeError,
 })) {
   Object.defineProperty(type.prototype, 'name', { value: name, configurable: true, writable: true })

@@ -236,20 +236,72 @@ export interface Native {
   ringClear(handle: number): number
   /** The name of the type; see lib/shm/transport.ts for the numbers. */
   ringStatus(handle: number, out: Float64Array): string
-  ringParticipants(handle: number): Array<{
-    pid: number
-    name: string
-    producer: boolean
-    consumer: boolean
-    leases: number
-    since: number
-    alive: boolean
-    self: boolean
-  }>
+  ringParticipants(handle: number): NativeParticipant[]
   /** `length` is that of the message for which space is wanted. */
   ringArm(handle: number, token: number, interest: number, length: number): number
   ringForget(token: number): void
   ringWait(handle: number, interest: number, length: number, milliseconds: number): number
   /** Whether the kernel has futex_waitv(2). */
   ringVectors(): boolean
+
+  /**
+   * `how`: 0 open, 1 create, 2 either. `numbers`: [value, bytes, participants, waiters, mode, flags], 0 for the
+   * default. An empty `type` is any.
+   */
+  syncOpen(
+    name: string,
+    how: 0 | 1 | 2,
+    kind: number,
+    numbers: Float64Array,
+    type: string,
+    initial: Uint8Array,
+  ): number
+  syncClose(handle: number, tokens: Int32Array): void
+  syncUnlink(name: string): void
+  /** 0 done, 1 done and the holder before died, -EAGAIN when it would have to wait. */
+  syncTry(handle: number, operation: number, count: number, agent: number): number
+  /** The number of the wait that has begun. */
+  syncBegin(handle: number, operation: number, count: number, agent: number): number
+  /** As syncTry; 2: the action of the barrier is this one's. */
+  syncAttempt(handle: number, wait: number): number
+  /** 1: it was done already. */
+  syncCancel(handle: number, wait: number): number
+  /** Its number may be used again: the index that a barrier gave. */
+  syncEnd(handle: number, wait: number): number
+  /** Of the dead holder that was told last. */
+  syncDead(handle: number): { pid: number; name: string }
+  syncArm(handle: number, wait: number, token: number): number
+  syncBlock(handle: number, wait: number, milliseconds: number): number
+  syncRelease(handle: number, agent: number, count: number): number
+  syncReleaseShared(handle: number): number
+  eventSet(handle: number): number
+  eventClear(handle: number): number
+  eventIsSet(handle: number): number
+  /** How many were woken. */
+  conditionNotify(handle: number, count: number): number
+  barrierActionDone(handle: number, wait: number): number
+  barrierAbort(handle: number): number
+  barrierReset(handle: number): number
+  /** How often it is held. */
+  syncHolds(handle: number, agent: number): number
+  /** The name of the type; see lib/sync/stat.ts for the numbers. */
+  syncStatus(handle: number, out: Float64Array): string
+  syncLook(name: string, out: Float64Array): string
+  syncIdentity(handle: number): string
+  syncParticipants(handle: number): NativeParticipant[]
+  syncVerify(handle: number): number
+  /** A handle of the map calls. */
+  syncMap(handle: number): number
+}
+
+/** One who has an object in shared memory open. */
+export interface NativeParticipant {
+  pid: number
+  name: string
+  /** IPCKIT_ROLE_* of the C header. */
+  roles: number
+  leases: number
+  since: number
+  alive: boolean
+  self: boolean
 }

@@ -108,6 +108,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   define_posix_queue(env, exports, *self);
   define_posix_semaphore(env, exports, *self);
   define_shm_queue(env, exports, *self);
+  define_sync(env, exports, *self);
   define_sysv_memory(env, exports, *self);
   define_sysv_queue(env, exports, *self);
   define_sysv_semaphore(env, exports, *self);

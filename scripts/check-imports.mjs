@@ -44,8 +44,15 @@ const table = {
   'lib/posix': transport,
   'lib/sysv': transport,
   'lib/pipe': { ...transport, may: [...transport.may, 'lib/codec'] },
+  // What queues and locks in shared memory have in common: names, and how the library behind them fails.
+  'lib/shared': { may: ['lib/errors', 'lib/options'], outside: builtins },
   // Its queue is more than a transport: a typed queue that can do more than the others.
-  'lib/shm': { ...transport, may: [...transport.may, 'lib/queue'], types: [...transport.types, 'lib/codec'] },
+  'lib/shm': {
+    ...transport,
+    may: [...transport.may, 'lib/queue', 'lib/shared'],
+    types: [...transport.types, 'lib/codec'],
+  },
+  'lib/sync': { ...transport, may: [...transport.may, 'lib/codec', 'lib/shared'] },
   'lib/memory': transport,
   'lib/codec': { outside: /^(node:.*|msgpackr|cbor-x|@standard-schema\/spec)$/ },
   'lib/errors': { outside: builtins },
@@ -54,7 +61,14 @@ const table = {
   'lib/binding': { may: ['lib/errors'], types: ['lib/native'], outside: builtins },
   'lib/native': { outside: nothing },
   'lib/cli': {
-    may: ['lib/index', 'lib/posix/index', 'lib/sysv/index', 'lib/shm/index', 'lib/pipe/index'],
+    may: [
+      'lib/index',
+      'lib/posix/index',
+      'lib/sysv/index',
+      'lib/shm/index',
+      'lib/sync/index',
+      'lib/pipe/index',
+    ],
     outside: /^(node:.*|commander|picocolors|cli-table3)$/,
   },
   'native/addon': { ...addon, may: [...addon.may, 'native/node'] },

@@ -2,7 +2,7 @@
 import { native } from '../binding.js'
 import type { IpcError } from '../errors.js'
 import { checkKeys, checkObject, checkTimeout } from '../options.js'
-import { ring, shmError } from './failure.js'
+import { ring, ringError } from '../shared/failure.js'
 
 /** Options of {@link Lease.nack}. */
 export interface NackOptions {
@@ -126,7 +126,7 @@ export class Lease<T> {
   }
 
   #error(errno: number, action: string, resource: string): IpcError {
-    return shmError({ errno, syscall: 'ipckit_queue_ack', action, resource })
+    return ringError({ errno, syscall: 'ipckit_queue_ack', action, resource })
   }
 }
 

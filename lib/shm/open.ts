@@ -5,16 +5,9 @@
 import { native } from '../binding.js'
 import type { SystemFailure } from '../errors.js'
 import type { How } from '../how.js'
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  checkMode,
-  checkObject,
-  checkString,
-  outOfRange,
-} from '../options.js'
-import { openError, type Refusal, shmError } from './failure.js'
+import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, outOfRange } from '../options.js'
+import { openError, type Refusal, ringError } from '../shared/failure.js'
+import { checkName } from '../shared/name.js'
 
 /** Options of opening a queue in shared memory. */
 export interface OpenOptions {
@@ -95,7 +88,7 @@ export function openQueue(name: string, how: How, type: string, options: CreateO
   try {
     return native.ringOpen(name, how === 'open' ? 0 : how === 'create' ? 1 : 2, sizes, wanted)
   } catch (error) {
-    throw openError(resource, how === 'create', type, error as Refusal)
+    throw openError({ resource, kind: 'queue', creating: how === 'create', type }, error as Refusal)
   }
 }
 
@@ -109,7 +102,7 @@ export function unlink(name: string): void {
     native.ringUnlink(name)
   } catch (error) {
     const { errno, syscall } = error as SystemFailure
-    throw shmError({ errno, syscall, action: 'remove', resource: `shm:${name}` })
+    throw ringError({ errno, syscall, action: 'remove', resource: `shm:${name}` })
   }
 }
 
@@ -134,14 +127,4 @@ function sizesOf(options: CreateOptions): number[] {
 
 function optional(name: string, value: number | undefined, min: number, max: number): number {
   return value === undefined ? 0 : checkInteger(name, value, min, max)
-}
-
-/** The C library takes names of up to 200 bytes, and makes files of them. */
-function checkName(value: unknown): void {
-  const text = checkString('name', value)
-  const rest = text.slice(1)
-  const bytes = Buffer.byteLength(rest)
-  if (!text.startsWith('/') || bytes < 1 || bytes > 200 || /[/\0]/.test(rest)) {
-    throw outOfRange('name', 'a slash followed by 1 to 200 bytes without a slash or NUL', value)
-  }
 }

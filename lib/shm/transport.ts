@@ -17,17 +17,21 @@ import type {
   Transport,
   TransportListener,
 } from '../queue/transport.js'
+import { ringError } from '../shared/failure.js'
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
 import { anyMessage } from '../wait/selector.js'
-import { shmError } from './failure.js'
 import { flags, unlink } from './open.js'
 
 /** IPCKIT_WAIT_* of the C header. */
 const items = 1
 const space = 2
 const tasks = 4
+
+/** IPCKIT_ROLE_* of the C header. */
+const producerRole = 1
+const consumerRole = 2
 
 /** The function of the C library that puts. */
 const put = 'ipckit_queue_put'
@@ -303,8 +307,10 @@ export class ShmTransport implements Transport {
       sizeBytes: at(15),
       created: new Date(at(16) / 1e6),
       maxParticipants: at(23),
-      participants: native.ringParticipants(this.#handle).map(({ since, ...others }) => ({
+      participants: native.ringParticipants(this.#handle).map(({ since, roles, ...others }) => ({
         ...others,
+        producer: (roles & producerRole) !== 0,
+        consumer: (roles & consumerRole) !== 0,
         since: new Date(since / 1e6),
       })),
     }
@@ -317,7 +323,7 @@ export class ShmTransport implements Transport {
       return { type: native.ringStatus(this.#handle, out), out }
     } catch (error) {
       const { errno, syscall } = error as SystemFailure
-      throw shmError({ errno, syscall, action: 'read the state of', resource: this.address })
+      throw ringError({ errno, syscall, action: 'read the state of', resource: this.address })
     }
   }
 
@@ -332,7 +338,7 @@ export class ShmTransport implements Transport {
   }
 
   #error(errno: number, syscall: string, action: string, advice?: string): IpcError {
-    return shmError({ errno, syscall, action, resource: this.address, advice })
+    return ringError({ errno, syscall, action, resource: this.address, advice })
   }
 
   /** One event means that there may be something for any of those who asked. */

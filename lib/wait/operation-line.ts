@@ -1,13 +1,15 @@
 /**
- * Those who wait for operations on one handle of a semaphore or a set of them: promises, order, timeouts,
- * cancelling, blocking calls. `channel.ts` does the same for messages.
+ * Those who wait for operations on one handle of a semaphore, a set of them, a lock or one of its friends: promises,
+ * order, timeouts, cancelling, blocking calls. `channel.ts` does the same for messages.
  *
  * Try first; when it would block, stand in line. Who wants the same operation stands in one group, and one thread
  * waits for it. Operations that take from the same semaphore are served in the order in which they were made; others
- * pass, as a process may wait for one semaphore while it holds what another call is about to give.
+ * pass, as a process may wait for one semaphore while it holds what another call is about to give. Operations that take
+ * from nothing, as waiting for an event, stand by themselves and are served when their own answer comes.
  */
 import { closedError, copyError } from '../errors.js'
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
+import { AdaptivePoll, giveWay, insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { checkSyncWait, countdown } from './countdown.js'
 import { heeding, heedSignals, hold, letGo, waitForAnswers } from './engine.js'
 import { atOnce } from './fairness.js'
@@ -17,15 +19,19 @@ import { checkWait, Pending } from './pending.js'
 /** One operation, which is done as a whole. Equal keys are equal operations. */
 export interface Operation {
   readonly key: string
-  /** The semaphores that it takes from. */
+  /** The semaphores that it takes from; none when it only waits for something to happen. */
   readonly takes: readonly number[]
   /** Whether {@link Gate.takeBack} always can take it back: it gives nothing that others may have taken since. */
   readonly returnable: boolean
+  /** What was tried, for the sentence of an error, where one line has several. */
+  readonly action?: string
 }
 
 /** What a line waits at: the semaphores of one handle. */
 export interface Gate<O extends Operation> {
   readonly address: string
+  /** What is asked for only looks and never does the operation: trying meanwhile is no second try. */
+  readonly looksOnly?: boolean
   /** Does it, or returns false when it would have to wait. */
   attempt(operation: O): boolean
   /** Blocks the thread until it is done or may be, at most so long: true when it was done. */
@@ -37,7 +43,13 @@ export interface Gate<O extends Operation> {
   /** Undoes an operation that a thread did and nobody wants any more. */
   takeBack(operation: O): void
   /** A thread has seen that it may be done, and nobody wants it any more. */
-  passOn(): void
+  passOn(operation: O): void
+  /** Whether somebody else may let it be done in a moment, so that trying again for a while is worth it. */
+  mayCome?(operation: O): boolean
+  /** Who wants it by a call that blocked, or stands by itself, goes: true when it was done after all. */
+  giveUp?(operation: O): boolean
+  /** Nobody wants it any more, and nothing is asked. */
+  drop?(operation: O): void
   /** Sets who is told: `done` says that the operation was done itself, `ready` that trying is worth it. */
   listen(listener: (operation: O, answer: 'done' | 'ready' | 'ended', error?: Error) => void): void
   /** Nothing is asked any more and nobody listens. */
@@ -73,6 +85,8 @@ export class OperationLine<O extends Operation> {
   #closing: Promise<void> | undefined
   #whenQuiet: (() => void) | undefined
   readonly #alive = new KeepAlive(() => this.#waiters > 0)
+  readonly #poll = new AdaptivePoll()
+  #polling = false
   #tidying = false
 
   constructor(gate: Gate<O>, action: string) {
@@ -99,23 +113,59 @@ export class OperationLine<O extends Operation> {
   do<R>(operation: O, result: () => R, options?: WaitOptions): Promise<R> {
     this.checkOpen()
     checkWait(options)
-    if (this.attempt(operation)) return atOnce(result())
+    if (this.#attemptFor(operation, insistAsyncMs)) return atOnce(result())
     return this.#enter(operation, result, options).promise
+  }
+
+  /**
+   * Something was given back here, or happened: those in line, or those who stand by themselves as well, need not wait
+   * to hear of it from a thread.
+   */
+  poke(what: 'line' | 'all' = 'line'): void {
+    if (this.#waiters === 0 || this.#closed) return
+    if (what === 'all') this.#try([...this.#groups.values()].filter(({ operation }) => stands(operation)))
+    this.#serve()
   }
 
   doSync(operation: O, options?: SyncWaitOptions): void {
     this.checkOpen()
     checkSyncWait(options)
     if (!heeding()) heedSignals()
-    if (this.attempt(operation)) return
+    if (this.#attemptFor(operation, insistSyncMs)) return
     heedSignals()
-    const timeLeft = countdown(this.#gate.address, this.#action, options)
+    const timeLeft = countdown(this.#gate.address, operation.action ?? this.#action, options)
+    try {
+      this.#block(operation, timeLeft)
+    } catch (error) {
+      if (this.#gate.giveUp?.(operation) !== true) throw error
+    }
+  }
+
+  #block(operation: O, timeLeft: () => number): void {
     for (;;) {
       // While a thread does the same for others, or older ones want what we take, only answers help.
-      if (!this.#isFree(operation)) waitForAnswers(this.#gate.address, this.#action, timeLeft())
-      else if (this.#gate.block(operation, timeLeft())) return
-      if (this.attempt(operation)) return
+      if (!this.#isFree(operation))
+        waitForAnswers(this.#gate.address, operation.action ?? this.#action, timeLeft())
+      else {
+        this.#poll.sleeps()
+        const done = this.#gate.block(operation, timeLeft())
+        this.#poll.woken()
+        if (done) return
+      }
+      if (this.#attemptFor(operation, insistSyncMs)) return
     }
+  }
+
+  /** Whether looking again for a moment has paid, and may pay now. */
+  #mayPoll(operation: O): boolean {
+    return this.#poll.pays && this.#gate.mayCome?.(operation) === true
+  }
+
+  /** Tries, and again for a moment where that has paid. */
+  #attemptFor(operation: O, longestMs: number): boolean {
+    if (this.attempt(operation)) return true
+    if (this.#waiters > 0 || !this.#mayPoll(operation)) return false
+    return this.#poll.insist(false, () => this.#gate.attempt(operation), longestMs)
   }
 
   /** Waits of this handle keep the process alive, as they do unless {@link unref} was called. */
@@ -164,23 +214,27 @@ export class OperationLine<O extends Operation> {
     }
     const pending = new PendingOperation<R>(
       this.#gate.address,
-      this.#action,
+      operation.action ?? this.#action,
       options,
       this.#alive.wanted,
       (ending, reason) => this.#onEnd(ending as PendingOperation<unknown>, reason),
+      this.#mayPoll(operation),
     )
     pending.group = group as unknown as Group<Operation>
     pending.result = result
     group.line.add(pending as PendingOperation<unknown>)
     this.#waiters++
     this.#alive.update()
-    this.#askFirst()
+    if (stands(operation)) this.#wait(group)
+    else this.#askFirst()
     return pending
   }
 
   /** Groups in the order of their oldest, without those behind an older one that takes from the same semaphore. */
   #front(): Group<O>[] {
-    const groups = [...this.#groups.values()].filter(({ line }) => line.size > 0)
+    const groups = [...this.#groups.values()].filter(
+      ({ line, operation }) => line.size > 0 && !stands(operation),
+    )
     if (groups.length < 2) return groups
     const taken = new Set<number>()
     return groups
@@ -193,17 +247,55 @@ export class OperationLine<O extends Operation> {
   }
 
   /** Whether nobody waits for the same, or for what it takes. */
-  #isFree({ key, takes }: O): boolean {
-    for (const { line, operation } of this.#groups.values()) {
+  #isFree(operation: O): boolean {
+    if (stands(operation)) return true
+    const { key, takes } = operation
+    for (const { line, operation: other } of this.#groups.values()) {
       if (line.size === 0) continue
-      if (operation.key === key || operation.takes.some((semaphore) => takes.includes(semaphore)))
-        return false
+      if (other.key === key || other.takes.some((semaphore) => takes.includes(semaphore))) return false
     }
     return true
   }
 
   #askFirst(): void {
-    for (const group of this.#front()) if (!group.asked) this.#ask(group)
+    for (const group of this.#front()) if (!group.asked) this.#wait(group)
+  }
+
+  /** Begins a wait of a group: awake for a moment where that has paid, then asleep. */
+  #wait(group: Group<O>): void {
+    if (this.#polling) return
+    if (this.#gate.mayCome?.(group.operation) === true && this.#poll.begin()) {
+      this.#polling = true
+      setImmediate(this.#look)
+    } else {
+      this.#ask(group)
+    }
+  }
+
+  readonly #look = (): void => {
+    if (this.#closed) return
+    const before = this.#waiters
+    giveWay()
+    this.#try(this.#front())
+    this.#try(this.#standing())
+    const found = this.#waiters < before
+    if (this.#waiters > 0 && !found && this.#poll.goesOn()) {
+      setImmediate(this.#look)
+      return
+    }
+    this.#polling = false
+    if (found) this.#poll.hit()
+    else this.#poll.miss()
+    this.#askFirst()
+    for (const group of this.#standing()) this.#wait(group)
+    this.#tidy()
+  }
+
+  /** Groups that stand by themselves and are not asked for. */
+  #standing(): Group<O>[] {
+    return [...this.#groups.values()].filter(
+      ({ line, asked, operation }) => !asked && line.size > 0 && stands(operation),
+    )
   }
 
   #ask(group: Group<O>): void {
@@ -219,23 +311,27 @@ export class OperationLine<O extends Operation> {
 
   /** Does what can be done for those in front, then asks for the others. */
   #serve(): void {
-    for (let served = true; served; ) {
-      served = false
-      for (const group of this.#front()) {
-        // The thread is about to do it; a second try would do it for one who did not ask.
-        if (group.asked) continue
-        try {
-          while (group.line.size > 0 && this.#gate.attempt(group.operation)) {
-            this.#give(group)
-            served = true
-          }
-        } catch (error) {
-          this.#fail(group, error)
+    while (this.#try(this.#front())) {}
+    this.#askFirst()
+  }
+
+  /** Whether anything was done for one of these groups. */
+  #try(groups: Group<O>[]): boolean {
+    let served = false
+    for (const group of groups) {
+      // The thread is about to do it; a second try would do it for one who did not ask.
+      if (group.asked && this.#gate.looksOnly !== true) continue
+      try {
+        while (group.line.size > 0 && this.#gate.attempt(group.operation)) {
+          this.#give(group)
           served = true
         }
+      } catch (error) {
+        this.#fail(group, error)
+        served = true
       }
     }
-    this.#askFirst()
+    return served
   }
 
   #give(group: Group<O>): void {
@@ -249,18 +345,30 @@ export class OperationLine<O extends Operation> {
     if (group === undefined) return
     group.asked = false
     group.forgotten = false
+    if (answer === 'ready') this.#poll.woken()
     if (answer === 'done') {
       // Those who asked may have gone; whoever wants the same gets it.
       if (group.line.size > 0) this.#give(group)
       else this.#gate.takeBack(operation)
     } else if (answer === 'ready' && group.line.size === 0) {
-      this.#gate.passOn()
+      this.#gate.passOn(operation)
     }
     for (const pending of [...group.line])
       if (pending.ending !== undefined) this.#end(pending, pending.ending.reason)
     if (error !== undefined) this.#fail(group, error)
-    if (!this.#closed) this.#serve()
-    this.#tidy()
+    if (this.#closed) this.#tidy()
+    else if (stands(operation)) this.#serveOne(group)
+    else {
+      this.#serve()
+      this.#tidy()
+    }
+  }
+
+  /** Tries for a group that stands by itself, and leaves the others alone. */
+  #serveOne(group: Group<O>): void {
+    this.#try([group])
+    if (group.line.size > 0) this.#wait(group)
+    else this.#clear(group)
   }
 
   #fail(group: Group<O>, error: unknown): void {
@@ -274,6 +382,10 @@ export class OperationLine<O extends Operation> {
     if (group.asked && group.line.size === 1 && !group.operation.returnable) {
       pending.ending = { reason }
       this.#forget(group as unknown as Group<O>)
+      return
+    }
+    if (stands(group.operation) && this.#gate.giveUp?.(group.operation as O) === true) {
+      this.#give(group as unknown as Group<O>)
       return
     }
     this.#end(pending, reason)
@@ -293,6 +405,10 @@ export class OperationLine<O extends Operation> {
   #leave(pending: PendingOperation<unknown>): void {
     pending.group.line.delete(pending)
     if (--this.#waiters === 0) this.#alive.update()
+    if (stands(pending.group.operation)) {
+      this.#clear(pending.group as unknown as Group<O>)
+      return
+    }
     if (pending.group.line.size > 0 || this.#tidying || this.#closed) return
     // One wait usually follows another: the question is taken back only when none has come by the next turn.
     this.#tidying = true
@@ -306,13 +422,24 @@ export class OperationLine<O extends Operation> {
   /** Takes back questions that nobody waits for any more, and forgets their groups once they are answered. */
   #tidy(): void {
     this.#tidying = false
-    for (const [key, group] of this.#groups) {
-      if (group.line.size > 0) continue
-      if (group.asked) this.#forget(group)
-      else this.#groups.delete(key)
-    }
+    for (const group of this.#groups.values()) if (group.line.size === 0) this.#clear(group)
     if (this.#groups.size === 0) this.#whenQuiet?.()
   }
+
+  /** Nobody is in the group any more. */
+  #clear(group: Group<O>): void {
+    if (group.asked) {
+      this.#forget(group)
+    } else {
+      this.#groups.delete(group.operation.key)
+      this.#gate.drop?.(group.operation)
+    }
+  }
+}
+
+/** Whether it takes from nothing, and nobody can be before it. */
+function stands({ takes }: Operation): boolean {
+  return takes.length === 0
 }
 
 function oldest({ line }: Pick<Group<Operation>, 'line'>): PendingOperation<unknown> {

@@ -9,6 +9,7 @@ void define_fifo_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_pipe(Napi::Env env, Napi::Object exports, environment& self);
 void define_posix_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self);
+void define_sync(Napi::Env env, Napi::Object exports, environment& self);
 void define_sysv_queue(Napi::Env env, Napi::Object exports, environment& self);
 void define_unix_socket(Napi::Env env, Napi::Object exports, environment& self);
 void define_mapping(Napi::Env env, Napi::Object exports, environment& self);

@@ -11,6 +11,7 @@
 #include "node/handle.h"
 #include "node/open_memory.h"
 #include "node/shm_queue.h"
+#include "node/sync_object.h"
 #include "node/wait.h"
 #include "sys/interrupt.h"
 #include "sys/pipe.h"
@@ -62,6 +63,7 @@ struct environment {
   inbox_memory inbox;
   handle_table<sys::posix_queue> posix_queues;
   handle_table<shm_queue> shm_queues;
+  handle_table<sync_object> sync_objects;
   handle_table<sys::sysv_queue> sysv_queues;
   handle_table<sys::unix_socket> unix_sockets;
   handle_table<sys::unix_listener> unix_listeners;

@@ -1,26 +1,21 @@
 // Queues in shared memory, as lib/shm sees them.
 #include "node/shm_queue.h"
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/futex_block.h"
+#include "node/participants.h"
+#include "node/refusal.h"
 #include "node/throw.h"
-#include "sys/deadline.h"
 #include "sys/stay_loaded.h"
 
 namespace ipckit::node {
 
 namespace {
-
-/// Rarely enough to cost nothing, often enough that few messages go into a queue that nobody finds.
-constexpr int64_t look_every_ms = 250;
 
 class ring_source : public sys::futex_source {
  public:
@@ -51,9 +46,7 @@ class ring_source : public sys::futex_source {
 }  // namespace
 
 bool shm_queue::was_removed() {
-  if (removed_ || !looked_.passed(look_every_ms)) return removed_;
-  removed_ = ipckit_queue_is_unlinked(get()) == 1;
-  return removed_;
+  return removed_.look([this] { return ipckit_queue_is_unlinked(get()) == 1; });
 }
 
 int32_t shm_queue::keep(const ipckit_token_t& token) {
@@ -82,21 +75,6 @@ constexpr int64_t nanoseconds_per_millisecond = 1'000'000;
 
 int64_t nanoseconds(double milliseconds) {
   return static_cast<int64_t>(milliseconds * static_cast<double>(nanoseconds_per_millisecond));
-}
-
-/// What the openers refuse: their result, and what they found in the queue.
-napi_value throw_refusal(napi_env env, int error, const char* syscall, const ipckit_refusal_t& found) {
-  Napi::Object why = Napi::Object::New(env);
-  why.Set("errno", error);
-  why.Set("syscall", syscall);
-  why.Set("type", found.type_name);
-  why.Set("version", found.version);
-  why.Set("owner", found.owner);
-  why.Set("mode", found.mode & 07777);
-  why.Set("links", found.links);
-  why.Set("size", static_cast<double>(found.size_bytes));
-  napi_throw(env, why);
-  return nullptr;
 }
 
 /// ringOpen(name, how, sizes, type): handle. `how`: 0 open, 1 create, 2 either. `sizes`: Float64Array
@@ -374,29 +352,15 @@ napi_value shm_status(napi_env env, napi_callback_info info) {
   return Napi::String::New(env, now.type_name);
 }
 
-/// ringParticipants(handle): an array of {pid, name, producer, consumer, leases, since, self}
+/// ringParticipants(handle): see participants_to_js
 napi_value shm_participants(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "participants"});
-  std::vector<ipckit_participant_t> attached(1024);
+  std::vector<ipckit_participant_t> attached(most_participants);
   const int count = ipckit_queue_participants(queue->get(), attached.data(), attached.size());
   if (count < 0) return throw_failure(env, {-count, "participants"});
-  Napi::Array list = Napi::Array::New(env);
-  for (uint32_t at = 0; at < std::min<uint32_t>(static_cast<uint32_t>(count), 1024); at++) {
-    const ipckit_participant_t& one = attached[at];
-    Napi::Object entry = Napi::Object::New(env);
-    entry.Set("pid", one.pid);
-    entry.Set("name", one.name);
-    entry.Set("producer", Napi::Boolean::New(env, (one.roles & IPCKIT_ROLE_PRODUCER) != 0));
-    entry.Set("consumer", Napi::Boolean::New(env, (one.roles & IPCKIT_ROLE_CONSUMER) != 0));
-    entry.Set("leases", one.leases);
-    entry.Set("since", static_cast<double>(one.since));
-    entry.Set("alive", Napi::Boolean::New(env, one.alive != 0));
-    entry.Set("self", Napi::Boolean::New(env, one.self != 0));
-    list.Set(at, entry);
-  }
-  return list;
+  return participants_to_js(env, attached, static_cast<size_t>(count));
 }
 
 /// ringArm(handle, token, interest, length): asks for one event of the token; 0 or -errno
@@ -424,29 +388,9 @@ napi_value shm_wait(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   shm_queue* queue = find(self, given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::deadline until = sys::deadline::in_milliseconds(given.number(3));
   const std::unique_ptr<sys::futex_source> source =
       queue->source(static_cast<uint32_t>(given.integer(1)), static_cast<uint64_t>(given.whole(2)));
-  for (;;) {
-    // A signal that came before this call, or too early to interrupt it, ends it too.
-    if (self.is_interrupted()) return to_js(env, -EINTR);
-    sys::futex_word word{};
-    int64_t bound = 0;
-    if (!source->arm(&word, &bound)) return to_js(env, 1);
-    const int64_t left = until.remaining();
-    const int64_t sleep = std::min(bound, left);
-    const timespec longest{static_cast<time_t>(sleep / 1'000'000'000),
-                           static_cast<long>(sleep % 1'000'000'000)};
-    const long slept = ::syscall(SYS_futex, word.address, FUTEX_WAIT, word.expected, &longest, nullptr, 0);
-    const int error = slept < 0 ? errno : 0;
-    if (error == ETIMEDOUT && left <= bound) {
-      source->disarm();
-      return to_js(env, 0);
-    }
-    if (error == ETIMEDOUT) source->sweep();
-    if (error == 0) return to_js(env, 1);
-    if (error != EAGAIN && error != EINTR && error != ETIMEDOUT) return to_js(env, -error);
-  }
+  return to_js(env, block_at(self, *source, given.number(3)));
 }
 
 /// ringVectors(): whether one thread can sleep at many words

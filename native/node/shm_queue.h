@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "ipckit/queue.h"
-#include "sys/coarse_timer.h"
+#include "node/removal_look.h"
 #include "sys/futex_waits.h"
 
 namespace ipckit::node {
 
 class shm_queue {
  public:
-  explicit shm_queue(ipckit_queue_t* queue) : queue_(queue) { looked_.start(); }
+  explicit shm_queue(ipckit_queue_t* queue) : queue_(queue) {}
 
   ipckit_queue_t* get() const { return queue_.get(); }
 
@@ -39,8 +39,7 @@ class shm_queue {
   };
 
   std::unique_ptr<ipckit_queue_t, closer> queue_;
-  bool removed_ = false;
-  sys::coarse_timer looked_;
+  removal_look removed_;
   std::vector<ipckit_token_t> tokens_;
   std::vector<int32_t> free_;
 };

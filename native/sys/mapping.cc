@@ -4,7 +4,17 @@
 #include <sys/shm.h>
 #include <unistd.h>
 
+#include <cstdint>
+
 namespace ipckit::sys {
+
+namespace {
+
+size_t page_bytes() { return static_cast<size_t>(::sysconf(_SC_PAGESIZE)); }
+
+size_t to_whole_pages(size_t size) { return (size + page_bytes() - 1) / page_bytes() * page_bytes(); }
+
+}  // namespace
 
 outcome<std::unique_ptr<mapping>> mapping::of_file(int descriptor, size_t size, bool writable) {
   const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -31,9 +41,22 @@ outcome<std::unique_ptr<mapping>> mapping::of_segment(int id, bool writable) {
   return std::unique_ptr<mapping>(new mapping(data, status.shm_segsz, writable, true));
 }
 
+outcome<std::unique_ptr<mapping>> mapping::of_shared(void* at, size_t size) {
+  const size_t offset = reinterpret_cast<uintptr_t>(at) % page_bytes();
+  char* const first = static_cast<char*>(at) - offset;
+  // From a size of 0 a shared mapping is not moved but mapped once more, mremap(2): the very same file, whatever
+  // has its name by now.
+  void* const pages = ::mremap(first, 0, to_whole_pages(offset + size), MREMAP_MAYMOVE);
+  if (pages == MAP_FAILED) return last_failure("mremap");
+  std::unique_ptr<mapping> made(new mapping(pages, offset, size, true, false));
+  outcome<bus_guard> guard = bus_guard::watch(pages, made->whole_pages());
+  if (!guard.ok()) return guard.why();
+  made->guard_ = std::move(guard.value());
+  return made;
+}
+
 size_t mapping::whole_pages() const {
-  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  return (size_ + page - 1) / page * page;
+  return to_whole_pages(static_cast<size_t>(data_ - pages_) + size_);
 }
 
 void mapping::retire() {
@@ -41,7 +64,7 @@ void mapping::retire() {
   guard_ = bus_guard();
   // Takes the place of the shared pages in one step, so that no access can fall between. For a System V
   // segment it is the detachment too, which the kernel counts when the pages go.
-  void* const zeros = ::mmap(data_, whole_pages(), PROT_READ | PROT_WRITE,
+  void* const zeros = ::mmap(pages_, whole_pages(), PROT_READ | PROT_WRITE,
                              MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   // When the kernel has no memory for its own tables, the shared pages stay until the last view has gone.
   if (zeros != MAP_FAILED) segment_ = false;
@@ -50,9 +73,9 @@ void mapping::retire() {
 mapping::~mapping() {
   guard_ = bus_guard();
   if (segment_) {
-    ::shmdt(data_);
+    ::shmdt(pages_);
   } else {
-    ::munmap(data_, whole_pages());
+    ::munmap(pages_, whole_pages());
   }
 }
 

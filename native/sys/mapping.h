@@ -18,6 +18,10 @@ class mapping {
   /// Attaches a System V segment, shmat(2). It cannot be truncated.
   static outcome<std::unique_ptr<mapping>> of_segment(int id, bool writable);
 
+  /// Maps a part of what is mapped already and shared with other processes once more: whoever mapped it first may
+  /// unmap that. `at` may be any address in it.
+  static outcome<std::unique_ptr<mapping>> of_shared(void* at, size_t size);
+
   mapping(const mapping&) = delete;
   mapping& operator=(const mapping&) = delete;
   ~mapping();
@@ -32,11 +36,17 @@ class mapping {
   void retire();
 
  private:
-  mapping(void* data, size_t size, bool writable, bool segment)
-      : data_(static_cast<char*>(data)), size_(size), writable_(writable), segment_(segment) {}
-  /// With the rest of the last page.
+  mapping(void* pages, size_t offset, size_t size, bool writable, bool segment)
+      : pages_(static_cast<char*>(pages)),
+        data_(pages_ + offset),
+        size_(size),
+        writable_(writable),
+        segment_(segment) {}
+  mapping(void* data, size_t size, bool writable, bool segment) : mapping(data, 0, size, writable, segment) {}
+  /// From the beginning of the first page to the end of the last.
   size_t whole_pages() const;
 
+  char* pages_;
   char* data_;
   size_t size_;
   bool writable_;

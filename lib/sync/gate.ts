@@ -1,0 +1,280 @@
+/**
+ * An object of `ipckit/sync` as it is open here: tries, waits that have begun, and what this handle holds. Threads only
+ * sleep at its words; what is taken, JavaScript takes.
+ */
+import { native } from '../binding.js'
+import { errnoOf, type IpcError } from '../errors.js'
+import { type KindName, kindNames, notHeldError, ringError } from '../shared/failure.js'
+import { adviseOnWaiting } from '../wait/asking.js'
+import { expect, forget, newToken } from '../wait/engine.js'
+import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
+import type { Gate } from '../wait/operation-line.js'
+import { codes, type SyncOperation } from './operation.js'
+
+type Listener = Parameters<Gate<SyncOperation>['listen']>[0]
+
+/** The last holder, which died while it held the lock. */
+export interface DeadOwner {
+  /** As its own PID namespace had it. */
+  readonly pid: number
+  /** What it called itself. */
+  readonly name: string
+}
+
+/** What a try says, beside what it could not do. */
+const doneAfterDeath = 1
+const actionIsMine = 2
+
+/** The caller of a call of the C library: an environment holds by one handle, so it is always the same. */
+const agent = 1
+
+const noTokens = new Int32Array(0)
+
+/** What a thread was asked for, and those whom its answer concerns. */
+interface Question {
+  readonly token: number
+  readonly operations: Set<SyncOperation>
+}
+
+/** One question does for all who wait for an event: they sleep at one word. */
+const askedAs = ({ code, key }: SyncOperation) => (code === codes.event ? 'event' : key)
+
+/** Handles that hold something: what was acquired stays so, also when nobody has the handle in hand. */
+const holding = new Set<SyncGate>()
+
+/** The handle by which this environment holds a lock that may be acquired again. */
+export interface Ownership {
+  holder: SyncGate | undefined
+}
+
+export class SyncGate implements Gate<SyncOperation> {
+  readonly address: string
+  readonly looksOnly = true
+  readonly kind: KindName
+  readonly #handle: number
+  /** Of locks that may be acquired again: all handles of this environment are one owner. */
+  ownership: Ownership | undefined
+  #listener!: Listener
+  /** Waits that have begun, by the key of their operation. */
+  readonly #waits = new Map<string, number>()
+  /** What threads were asked. */
+  readonly #questions = new Map<string, Question>()
+  /** Those who wait for what this handle itself holds. */
+  readonly #behindOurselves = new Set<SyncOperation>()
+  #held = 0
+  #death: DeadOwner | undefined
+  #closing = false
+  #closed = false
+  /** What the barrier said last: whose turn the action is, and the place of who arrived. */
+  actionWait: number | undefined
+  index = 0
+
+  constructor(address: string, kind: number, handle: number) {
+    this.address = address
+    this.kind = kindNames[kind] ?? 'queue'
+    this.#handle = handle
+    closeWhenForgotten(this, () => native.syncClose(handle, noTokens))
+  }
+
+  /** The addon's handle, for calls that never wait. */
+  get handle(): number {
+    return this.#handle
+  }
+
+  /** How often this handle holds it. */
+  get held(): number {
+    return this.#held
+  }
+
+  attempt(operation: SyncOperation): boolean {
+    const holder = this.ownership?.holder
+    if (holder !== undefined && holder !== this) return holder.attempt(operation)
+    if (operation.exclusive && this.#held > 0) return false
+    const wait = this.#waits.size === 0 ? undefined : this.#waits.get(operation.key)
+    const result =
+      wait === undefined
+        ? native.syncTry(this.#handle, operation.code, operation.count, agent)
+        : native.syncAttempt(this.#handle, wait)
+    if (result === -errnoOf.EAGAIN) return false
+    if (wait !== undefined) {
+      this.#waits.delete(operation.key)
+      if (result === actionIsMine) this.actionWait = wait
+      else this.index = native.syncEnd(this.#handle, wait)
+    }
+    if (result < 0) throw this.error(result, 'acquire')
+    if (result === doneAfterDeath) this.#death = native.syncDead(this.#handle)
+    return true
+  }
+
+  mayCome(operation: SyncOperation): boolean {
+    return !(operation.exclusive && this.#held > 0)
+  }
+
+  /** Announces a wait: whatever happens from now on counts for it. */
+  begin(operation: SyncOperation): number {
+    const wait = native.syncBegin(this.#handle, operation.code, operation.count, agent)
+    if (wait < 0) throw this.error(wait, 'wait for')
+    this.#waits.set(operation.key, wait)
+    return wait
+  }
+
+  block(operation: SyncOperation, milliseconds: number): boolean {
+    const wait = this.#waits.get(operation.key) ?? this.begin(operation)
+    const result = native.syncBlock(this.#handle, wait, milliseconds)
+    if (result < 0) throw this.error(result, 'wait for', 'futex')
+    return result === 1 && this.attempt(operation)
+  }
+
+  ask(operation: SyncOperation): void {
+    if (operation.exclusive && this.#held > 0) {
+      this.#behindOurselves.add(operation)
+      return
+    }
+    const key = askedAs(operation)
+    const standing = this.#questions.get(key)
+    if (standing !== undefined) {
+      standing.operations.add(operation)
+      return
+    }
+    const wait = this.#waits.get(operation.key) ?? this.begin(operation)
+    const question = { token: newToken(), operations: new Set([operation]) }
+    expect(question.token, () => {
+      this.#questions.delete(key)
+      forget(question.token)
+      for (const each of question.operations) this.#listener(each, 'ready')
+    })
+    const result = native.syncArm(this.#handle, wait, question.token)
+    if (result < 0) {
+      forget(question.token)
+      throw this.error(result, 'wait for', 'pthread_create')
+    }
+    this.#questions.set(key, question)
+  }
+
+  forget(operation: SyncOperation): void {
+    this.#behindOurselves.delete(operation)
+    const key = askedAs(operation)
+    const question = this.#questions.get(key)
+    if (question?.operations.delete(operation) && question.operations.size === 0) {
+      this.#questions.delete(key)
+      forget(question.token)
+      native.ringForget(question.token)
+    }
+    this.drop(operation)
+    queueMicrotask(() => this.#listener(operation, 'ended'))
+  }
+
+  /** No thread ever takes anything. */
+  takeBack(): void {}
+
+  passOn(operation: SyncOperation): void {
+    this.drop(operation)
+  }
+
+  giveUp(operation: SyncOperation): boolean {
+    // Others may wait for the same by this wait.
+    return !(operation.takes.length > 0 && this.#questions.has(operation.key)) && this.#cancel(operation)
+  }
+
+  drop(operation: SyncOperation): void {
+    // One that is done all the same is undone: it was a lock, or permits.
+    if (this.#cancel(operation) && operation.takes.length > 0) this.#undo(operation)
+  }
+
+  listen(listener: Listener): void {
+    this.#listener = listener
+  }
+
+  /** Takes note of what {@link attempt} took; until {@link giveBack} the handle is not forgotten. */
+  lend(): void {
+    if (this.#held++ === 0) holding.add(this)
+    if (this.ownership !== undefined) this.ownership.holder = this
+  }
+
+  /** The last holder, when it died and this handle was the first to hear of it since. */
+  takeDeath(): DeadOwner | undefined {
+    const death = this.#death
+    if (death !== undefined) this.#death = undefined
+    return death
+  }
+
+  /** Gives back what was taken; nothing when the handle was closed, which gave everything back. */
+  giveBack(operation: SyncOperation, action = 'release'): void {
+    if (this.#closed) return
+    if (--this.#held === 0) this.#letGo()
+    const result =
+      operation.key === 'shared'
+        ? native.syncReleaseShared(this.#handle)
+        : native.syncRelease(this.#handle, agent, operation.count)
+    if (this.#behindOurselves.size > 0) this.#hear()
+    if (this.#closing && this.#held === 0) this.#close()
+    if (result < 0) throw this.error(result, action)
+  }
+
+  /** What was held is not any more, by somebody else's doing. */
+  forfeit(): void {
+    if (this.#held > 0 && --this.#held === 0) this.#letGo()
+  }
+
+  /** Why this handle does not hold it any more; undefined while it does. */
+  checkHolds(): IpcError | undefined {
+    const result = native.syncHolds(this.#handle, agent)
+    if (result > 0) return undefined
+    return result === 0
+      ? notHeldError(this.address, 'hold', 'another one took it from this handle')
+      : this.error(result, 'hold')
+  }
+
+  release(): void {
+    this.#closing = true
+    // Another handle of this environment goes on with what it acquired by this one.
+    if (this.ownership?.holder === this && this.#held > 0) return
+    this.#close()
+  }
+
+  /** The error of a call of this object. */
+  error(errno: number, action: string, syscall: string = action): IpcError {
+    const advice = adviseOnWaiting({ errno, syscall })
+    return ringError({ errno, syscall, action, resource: this.address, kind: this.kind, advice })
+  }
+
+  /** Whether it was done already. */
+  #cancel({ key }: SyncOperation): boolean {
+    const wait = this.#waits.get(key)
+    if (wait === undefined) return false
+    this.#waits.delete(key)
+    const result = native.syncCancel(this.#handle, wait)
+    this.index = native.syncEnd(this.#handle, wait)
+    return result === 1
+  }
+
+  #undo({ key, count }: SyncOperation): void {
+    if (key === 'shared') native.syncReleaseShared(this.#handle)
+    else native.syncRelease(this.#handle, agent, count)
+  }
+
+  #letGo(): void {
+    holding.delete(this)
+    const { ownership } = this
+    if (ownership === undefined) return
+    ownership.holder = undefined
+  }
+
+  /** It was given back here: those behind try. */
+  #hear(): void {
+    const asked = [...this.#behindOurselves]
+    this.#behindOurselves.clear()
+    for (const operation of asked) this.#listener(operation, 'ready')
+  }
+
+  #close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    wasClosed(this)
+    if (this.#held > 0) this.#letGo()
+    native.syncClose(
+      this.#handle,
+      Int32Array.from(this.#questions.values(), ({ token }) => token),
+    )
+  }
+}

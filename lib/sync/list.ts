@@ -1,0 +1,48 @@
+/** Lists the objects of `ipckit/sync` of this mount namespace: files of /dev/shm. */
+import { readdirSync } from 'node:fs'
+import { IpcError } from '../errors.js'
+import { lookAt, type SyncFacts } from './stat.js'
+
+/** An object as it is found in /dev/shm, without being opened. */
+export interface SyncEntry extends SyncFacts {
+  /** With its slash, as the classes take it. */
+  readonly name: string
+}
+
+const directory = '/dev/shm'
+const prefix = 'ipckit.'
+
+/**
+ * Lists all locks, semaphores and other objects of `ipckit/sync`, sorted by name. Those that this user may not read are
+ * left out, as is every file that is none.
+ *
+ * @example
+ * ```ts
+ * import { list } from 'ipckit/sync'
+ * for (const { name, kind, holderPid } of list()) console.log(name, kind, holderPid)
+ * ```
+ */
+export function list(): SyncEntry[] {
+  let files: string[]
+  try {
+    files = readdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
+  return files
+    .filter((file) => file.startsWith(prefix))
+    .sort()
+    .flatMap((file) => look(`/${file.slice(prefix.length)}`) ?? [])
+}
+
+/** Undefined for what is no such object, or is gone since the folder was read. */
+export function look(name: string): SyncEntry | undefined {
+  try {
+    const facts = lookAt(name)
+    return (facts.kind as string) === 'queue' ? undefined : { name, ...facts }
+  } catch (error) {
+    if (IpcError.is(error)) return undefined
+    throw error
+  }
+}

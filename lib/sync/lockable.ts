@@ -1,0 +1,274 @@
+/** Locks of every kind: acquired and released by their handle, by guards, or for as long as a function runs. */
+import { errnoOf, IpcError, OwnerDiedError } from '../errors.js'
+import {
+  checkBoolean,
+  checkKeys,
+  checkObject,
+  type SyncWaitOptions,
+  type WaitOptions,
+  wrongType,
+} from '../options.js'
+import { notHeldError } from '../shared/failure.js'
+import type { SyncGate } from './gate.js'
+import { Guard, type Lender } from './guard.js'
+import { SyncObject } from './object.js'
+import { acquireOnce, type SyncOperation } from './operation.js'
+
+/** What is to be done about holders that die. */
+export interface HolderOptions {
+  /**
+   * Throw an {@link OwnerDiedError} when the last holder died while it held the lock, instead of telling it in the
+   * guard. The lock is released again then, and the next holder is told nothing. Default false.
+   */
+  strict?: boolean | undefined
+  /** Called when the lock is lost while it is held, see {@link Guard.lost}. */
+  onLost?: ((reason: Error) => void) | undefined
+}
+
+/** Options of acquiring a lock. */
+export interface AcquireOptions extends WaitOptions, HolderOptions {}
+/** Options of acquiring a lock while the thread is blocked. */
+export interface AcquireSyncOptions extends SyncWaitOptions, HolderOptions {}
+
+const holderKeys = ['strict', 'onLost']
+const syncKeys = ['timeoutMs', ...holderKeys]
+const asyncKeys = ['signal', ...syncKeys]
+
+export abstract class Lockable extends SyncObject {
+  /** What acquiring it is. */
+  protected readonly operation: SyncOperation = acquireOnce
+  /** Those that this handle gave and nobody has released, the newest last. */
+  readonly #guards: Guard[] = []
+  /** What guards belong to: a plain object, as the methods are nobody else's. */
+  readonly #lender: Lender = {
+    giveBack: (guard) => this.#giveBack(guard),
+    enter: (guard) => this.#guards.push(guard),
+    leave: (guard) => this.#leave(guard),
+    checkHolds: () => this.holder.checkHolds(),
+  }
+  readonly #takeExclusive = () => this.#take(false)
+  readonly #takeShared = () => this.#take(true)
+
+  /** Whether anybody holds it now, in whatever process. */
+  get locked(): boolean {
+    const { holder, value, kind } = this.stat()
+    return holder !== undefined || (kind === 'RWLock' && value > 0)
+  }
+
+  /**
+   * Acquires the lock, and waits while another one holds it. Calls of one handle are served in the order in which they
+   * were made; among processes nobody waits for ever.
+   *
+   * @throws {@link TimeoutError}; the signal's reason; {@link ClosedError}; {@link RemovedError}. Then nothing was
+   *   acquired. {@link OwnerDiedError} when `strict`.
+   */
+  async acquire(options?: AcquireOptions): Promise<Guard> {
+    return this.acquireAs(this.operation, options)
+  }
+
+  /** Acquires the lock if nobody holds it now, and nobody of this handle waits for it; undefined otherwise. */
+  tryAcquire(options?: HolderOptions): Guard | undefined {
+    return this.tryAcquireAs(this.operation, options)
+  }
+
+  /**
+   * Acquires the lock, and blocks the thread until it does. Ctrl-C ends it with `EINTR`.
+   *
+   * @throws as {@link acquire}; `IpcError` with `EDEADLK` when this very handle holds it, without a timeout: the thread
+   *   that would release it is the one that would block.
+   */
+  acquireSync(options?: AcquireSyncOptions): Guard {
+    return this.acquireSyncAs(this.operation, options)
+  }
+
+  /**
+   * Runs a function while the lock is held, and releases it then, also when the function throws.
+   *
+   * @returns What the function returns, or what it resolves to.
+   * @example
+   * ```ts
+   * const total = await lock.run(() => readAndWrite(), { timeoutMs: 500 })
+   * ```
+   */
+  async run<R>(work: (guard: Guard) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    return this.runAs(this.operation, work, options)
+  }
+
+  /**
+   * Releases what this handle acquired last; its guard is released then. Waits for nobody.
+   *
+   * @throws {@link NotHeldError} when this handle holds nothing.
+   */
+  release(): void {
+    this.line.checkOpen()
+    const guard = this.#guards.at(-1)
+    if (guard === undefined) throw notHeldError(this.address, 'release')
+    guard.release()
+  }
+
+  override async close(): Promise<void> {
+    for (const guard of [...this.#guards].reverse()) {
+      try {
+        guard.release()
+      } catch {
+        // It was lost; there is nothing to give back.
+      }
+    }
+    return super.close()
+  }
+
+  /** The handle that holds it, or would. */
+  protected get holder(): SyncGate {
+    return this.gate
+  }
+
+  protected async acquireAs(operation: SyncOperation, options: AcquireOptions | undefined): Promise<Guard> {
+    const take = operation.key === 'shared' ? this.#takeShared : this.#takeExclusive
+    if (options === undefined) return this.line.do(operation, take)
+    checkHolderOptions(options, asyncKeys)
+    return this.#heed(await this.line.do(operation, take, options), options)
+  }
+
+  protected tryAcquireAs(operation: SyncOperation, options: HolderOptions | undefined): Guard | undefined {
+    if (options !== undefined) checkHolderOptions(options, holderKeys)
+    if (!this.line.attempt(operation)) return undefined
+    return this.#heed(this.#take(operation.key === 'shared'), options)
+  }
+
+  protected acquireSyncAs(operation: SyncOperation, options: AcquireSyncOptions | undefined): Guard {
+    if (options !== undefined) checkHolderOptions(options, syncKeys)
+    if (this.gate.held > 0 && operation.exclusive && options?.timeoutMs === undefined) throw this.#deadlock()
+    this.line.doSync(operation, options)
+    return this.#heed(this.#take(operation.key === 'shared'), options)
+  }
+
+  protected async runAs<R>(
+    operation: SyncOperation,
+    work: (guard: Guard) => R | Promise<R>,
+    options: AcquireOptions | undefined,
+  ): Promise<R> {
+    if (typeof work !== 'function') throw wrongType('work', 'a function', work)
+    const guard = await this.acquireAs(operation, options)
+    try {
+      return await work(guard)
+    } finally {
+      guard.release()
+    }
+  }
+
+  /**
+   * @internal Releases everything that this environment holds, to wait for a condition.
+   *
+   * @returns The guards, for {@link resume}.
+   * @throws {@link NotHeldError} when it holds nothing.
+   */
+  suspend(): readonly Guard[] {
+    this.checkHeld('wait with')
+    const guards = this.heldGuards()
+    for (const guard of guards) {
+      guard.suspend()
+      this.holder.giveBack(this.operation)
+    }
+    this.poke()
+    return guards
+  }
+
+  /** @internal Acquires again what {@link suspend} released. */
+  async resume(guards: readonly Guard[]): Promise<void> {
+    await this.line.do(this.operation, () => this.#retake(guards))
+  }
+
+  /** @internal The same, while the thread is blocked. */
+  resumeSync(guards: readonly Guard[]): void {
+    this.line.doSync(this.operation)
+    this.#retake(guards)
+  }
+
+  /** @internal Whether this environment holds it: what a condition asks before it notifies. */
+  checkHeld(action: string): void {
+    this.line.checkOpen()
+    if (this.heldGuards().length === 0) throw notHeldError(this.address, action)
+  }
+
+  /** The guards of everything that this environment holds. */
+  protected heldGuards(): readonly Guard[] {
+    return [...this.#guards]
+  }
+
+  /** Those of this environment who wait may try. */
+  protected poke(): void {
+    this.line.poke()
+  }
+
+  #retake(guards: readonly Guard[]): void {
+    const { holder } = this
+    holder.lend()
+    for (const _ of guards.slice(1)) {
+      holder.attempt(this.operation)
+      holder.lend()
+    }
+    const death = holder.takeDeath()
+    for (const guard of guards) guard.resume(death)
+  }
+
+  #take(shared: boolean): Guard {
+    const { holder } = this
+    holder.lend()
+    const guard = new Guard(this.#lender, holder.takeDeath(), shared)
+    this.#guards.push(guard)
+    // Whoever waits in this environment by another handle owns it as well now.
+    if (!this.operation.exclusive) this.poke()
+    return guard
+  }
+
+  #giveBack(guard: Guard): void {
+    if (guard.isSuspended)
+      throw notHeldError(this.address, 'release', 'it is released while a condition is waited for')
+    this.#leave(guard)
+    if (guard.wasLost) return this.holder.forfeit()
+    this.holder.giveBack(this.operationOf(guard))
+    this.poke()
+  }
+
+  /** What released the guard releases. */
+  protected operationOf(_: Guard): SyncOperation {
+    return this.operation
+  }
+
+  #leave(guard: Guard): void {
+    if (this.#guards.at(-1) === guard) this.#guards.pop()
+    else this.#guards.splice(this.#guards.indexOf(guard) >>> 0, 1)
+  }
+
+  /** Does to a new guard what the caller asked for. */
+  #heed(guard: Guard, options: HolderOptions | undefined): Guard {
+    if (options === undefined) return guard
+    const { strict, onLost } = options
+    if (strict === true && guard.ownerDied !== undefined) {
+      const { pid, name } = guard.ownerDied
+      guard.release()
+      throw new OwnerDiedError(
+        `The last holder of ${this.address}, process ${pid} (${name}), died while it held it: what it protects may be half changed; repair it, and acquire it again`,
+        { resource: this.address, pid, participant: name },
+      )
+    }
+    if (onLost !== undefined) {
+      guard.lost.addEventListener('abort', () => onLost(guard.lost.reason as Error), { once: true })
+    }
+    return guard
+  }
+
+  #deadlock(): IpcError {
+    return new IpcError(
+      `Cannot acquire ${this.address}: this handle holds it already, and would block the thread that releases it; release it first, use acquire(), which waits without blocking, or an RLock`,
+      { code: 'EDEADLK', errno: -errnoOf.EDEADLK, resource: this.address },
+    )
+  }
+}
+
+function checkHolderOptions(options: HolderOptions, known: readonly string[]): void {
+  checkKeys('options', checkObject('options', options), known)
+  const { strict, onLost } = options
+  if (strict !== undefined) checkBoolean('strict', strict)
+  if (onLost !== undefined && typeof onLost !== 'function') throw wrongType('onLost', 'a function', onLost)
+}

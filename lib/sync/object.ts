@@ -1,0 +1,77 @@
+/** What all objects of `ipckit/sync` have in common. */
+import { OperationLine } from '../wait/operation-line.js'
+import type { SyncGate } from './gate.js'
+import { unlinkSync } from './open.js'
+import type { SyncOperation } from './operation.js'
+import { type SyncStat, statOf } from './stat.js'
+
+/** An object in shared memory that unrelated processes open by name; made by the classes of its kinds. */
+export abstract class SyncObject {
+  /** @internal */
+  protected readonly gate: SyncGate
+  /** @internal */
+  protected readonly line: OperationLine<SyncOperation>
+
+  /** @internal */
+  constructor(gate: SyncGate, line: OperationLine<SyncOperation> = new OperationLine(gate, 'acquire')) {
+    this.gate = gate
+    this.line = line
+  }
+
+  /** The object's name, `/name`. */
+  get name(): string {
+    return this.gate.address.slice('shm:'.length)
+  }
+
+  /** The object's address, `shm:/name`. */
+  get address(): string {
+    return this.gate.address
+  }
+
+  get closed(): boolean {
+    return this.line.closed
+  }
+
+  /** One look at the object: who holds it and since when, who waits, who has it open. */
+  stat(): SyncStat {
+    this.line.checkOpen()
+    return statOf(this.gate.address, this.gate.handle)
+  }
+
+  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
+  ref(): this {
+    this.line.ref()
+    return this
+  }
+
+  /** Lets the process end although this handle waits. */
+  unref(): this {
+    this.line.unref()
+    return this
+  }
+
+  /**
+   * Gives up this handle, and what it holds. Its waits end with a {@link ClosedError}. The object stays, for others and
+   * for who opens it later. Closing twice is silent.
+   */
+  async close(): Promise<void> {
+    return this.line.close()
+  }
+
+  /**
+   * Removes the object's name. Those who have it open get a `RemovedError` from their next call that would acquire or
+   * wait, and their waits end with it; whoever opens the name afterwards gets another object.
+   */
+  unlink(): void {
+    this.line.checkOpen()
+    unlinkSync(this.gate.kind, this.name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  [Symbol.dispose](): void {
+    void this.close()
+  }
+}
