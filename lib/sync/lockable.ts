@@ -225,8 +225,9 @@ export abstract class Lockable extends SyncObject {
     if (guard.isSuspended)
       throw notHeldError(this.address, 'release', 'it is released while a condition is waited for')
     this.#leave(guard)
-    if (guard.wasLost) return this.holder.forfeit()
-    this.holder.giveBack(this.operationOf(guard))
+    // It is another's by now.
+    if (guard.wasLost) this.holder.forfeit()
+    else this.holder.giveBack(this.operationOf(guard))
     this.poke()
   }
 

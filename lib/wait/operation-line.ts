@@ -248,7 +248,7 @@ export class OperationLine<O extends Operation> {
 
   /** Whether nobody waits for the same, or for what it takes. */
   #isFree(operation: O): boolean {
-    if (stands(operation)) return true
+    if (stands(operation)) return (this.#groups.get(operation.key)?.line.size ?? 0) === 0
     const { key, takes } = operation
     for (const { line, operation: other } of this.#groups.values()) {
       if (line.size === 0) continue
@@ -258,12 +258,12 @@ export class OperationLine<O extends Operation> {
   }
 
   #askFirst(): void {
-    for (const group of this.#front()) if (!group.asked) this.#wait(group)
+    for (const group of this.#front()) this.#wait(group)
   }
 
   /** Begins a wait of a group: awake for a moment where that has paid, then asleep. */
   #wait(group: Group<O>): void {
-    if (this.#polling) return
+    if (group.asked || this.#polling) return
     if (this.#gate.mayCome?.(group.operation) === true && this.#poll.begin()) {
       this.#polling = true
       setImmediate(this.#look)
@@ -405,11 +405,12 @@ export class OperationLine<O extends Operation> {
   #leave(pending: PendingOperation<unknown>): void {
     pending.group.line.delete(pending)
     if (--this.#waiters === 0) this.#alive.update()
+    if (pending.group.line.size > 0) return
     if (stands(pending.group.operation)) {
       this.#clear(pending.group as unknown as Group<O>)
       return
     }
-    if (pending.group.line.size > 0 || this.#tidying || this.#closed) return
+    if (this.#tidying || this.#closed) return
     // One wait usually follows another: the question is taken back only when none has come by the next turn.
     this.#tidying = true
     setImmediate(() => {
