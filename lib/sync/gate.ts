@@ -39,8 +39,15 @@ interface Question {
 /** One question does for all who wait for an event: they sleep at one word. */
 const askedAs = ({ code, key }: SyncOperation) => (code === codes.event ? 'event' : key)
 
-/** Handles that hold something: what was acquired stays so, also when nobody has the handle in hand. */
-const holding = new Set<SyncGate>()
+/**
+ * A place for each handle, which refers to it while it holds something: what was acquired stays so, also when nobody has
+ * the handle in hand. A set of those that hold would cost as much as the locks.
+ */
+const places = new Set<Place>()
+
+interface Place {
+  holder: SyncGate | undefined
+}
 
 /** The handle by which this environment holds a lock that may be acquired again. */
 export interface Ownership {
@@ -52,6 +59,7 @@ export class SyncGate implements Gate<SyncOperation> {
   readonly looksOnly = true
   readonly kind: KindName
   readonly #handle: number
+  readonly #place: Place
   /** Of locks that may be acquired again: all handles of this environment are one owner. */
   ownership: Ownership | undefined
   #listener!: Listener
@@ -73,7 +81,13 @@ export class SyncGate implements Gate<SyncOperation> {
     this.address = address
     this.kind = kindNames[kind] ?? 'queue'
     this.#handle = handle
-    closeWhenForgotten(this, () => native.syncClose(handle, noTokens))
+    const place: Place = { holder: undefined }
+    this.#place = place
+    places.add(place)
+    closeWhenForgotten(this, () => {
+      places.delete(place)
+      native.syncClose(handle, noTokens)
+    })
   }
 
   /** The addon's handle, for calls that never wait. */
@@ -187,7 +201,7 @@ export class SyncGate implements Gate<SyncOperation> {
 
   /** Takes note of what {@link attempt} took; until {@link giveBack} the handle is not forgotten. */
   lend(): void {
-    if (this.#held++ === 0) holding.add(this)
+    if (this.#held++ === 0) this.#place.holder = this
     if (this.ownership !== undefined) this.ownership.holder = this
   }
 
@@ -254,10 +268,8 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   #letGo(): void {
-    holding.delete(this)
-    const { ownership } = this
-    if (ownership === undefined) return
-    ownership.holder = undefined
+    this.#place.holder = undefined
+    if (this.ownership !== undefined) this.ownership.holder = undefined
   }
 
   /** It was given back here: those behind try. */
@@ -272,6 +284,7 @@ export class SyncGate implements Gate<SyncOperation> {
     this.#closed = true
     wasClosed(this)
     if (this.#held > 0) this.#letGo()
+    places.delete(this.#place)
     native.syncClose(
       this.#handle,
       Int32Array.from(this.#questions.values(), ({ token }) => token),

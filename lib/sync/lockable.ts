@@ -107,6 +107,8 @@ export abstract class Lockable extends SyncObject {
   }
 
   override async close(): Promise<void> {
+    // Its waits end first, or the next of them would get what is released here.
+    const closing = super.close()
     for (const guard of [...this.#guards].reverse()) {
       try {
         guard.release()
@@ -114,7 +116,7 @@ export abstract class Lockable extends SyncObject {
         // It was lost; there is nothing to give back.
       }
     }
-    return super.close()
+    return closing
   }
 
   /** The handle that holds it, or would. */
