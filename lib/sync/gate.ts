@@ -70,6 +70,8 @@ export class SyncGate implements Gate<SyncOperation> {
   /** Those who wait for what this handle itself holds. */
   readonly #behindOurselves = new Set<SyncOperation>()
   #held = 0
+  /** Of these, those that let others read. */
+  #shared = 0
   #death: DeadOwner | undefined
   #closing = false
   #closed = false
@@ -95,15 +97,15 @@ export class SyncGate implements Gate<SyncOperation> {
     return this.#handle
   }
 
-  /** How often this handle holds it. */
-  get held(): number {
-    return this.#held
+  /** Whether it cannot be done before this very handle releases something. */
+  waitsForItself({ exclusive, key }: SyncOperation): boolean {
+    return exclusive && this.#held > (key === 'shared' ? this.#shared : 0)
   }
 
   attempt(operation: SyncOperation): boolean {
     const holder = this.ownership?.holder
     if (holder !== undefined && holder !== this) return holder.attempt(operation)
-    if (operation.exclusive && this.#held > 0) return false
+    if (this.waitsForItself(operation)) return false
     const wait = this.#waits.size === 0 ? undefined : this.#waits.get(operation.key)
     const result =
       wait === undefined
@@ -121,7 +123,7 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   mayCome(operation: SyncOperation): boolean {
-    return !(operation.exclusive && this.#held > 0)
+    return !this.waitsForItself(operation)
   }
 
   /** Announces a wait: whatever happens from now on counts for it. */
@@ -140,7 +142,7 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   ask(operation: SyncOperation): void {
-    if (operation.exclusive && this.#held > 0) {
+    if (this.waitsForItself(operation)) {
       this.#behindOurselves.add(operation)
       return
     }
@@ -200,7 +202,8 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   /** Takes note of what {@link attempt} took; until {@link giveBack} the handle is not forgotten. */
-  lend(): void {
+  lend(shared = false): void {
+    if (shared) this.#shared++
     if (this.#held++ === 0) this.#place.holder = this
     if (this.ownership !== undefined) this.ownership.holder = this
   }
@@ -215,9 +218,11 @@ export class SyncGate implements Gate<SyncOperation> {
   /** Gives back what was taken; nothing when the handle was closed, which gave everything back. */
   giveBack(operation: SyncOperation, action = 'release'): void {
     if (this.#closed) return
+    const shared = operation.key === 'shared'
+    if (shared) this.#shared--
     if (--this.#held === 0) this.#letGo()
     const result =
-      operation.key === 'shared'
+      shared
         ? native.syncReleaseShared(this.#handle)
         : native.syncRelease(this.#handle, agent, operation.count)
     if (this.#behindOurselves.size > 0) this.#hear()
@@ -226,7 +231,8 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   /** What was held is not any more, by somebody else's doing. */
-  forfeit(): void {
+  forfeit(shared: boolean): void {
+    if (shared) this.#shared--
     if (this.#held > 0 && --this.#held === 0) this.#letGo()
   }
 

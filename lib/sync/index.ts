@@ -4,6 +4,7 @@
  *
  * @packageDocumentation
  */
+export { BrokenBarrierError, NotHeldError, OwnerDiedError } from '../errors.js'
 export { Permit } from '../wait/permit.js'
 export { RawArray, SharedArray as Array } from './array.js'
 export { Barrier, type CreateBarrierOptions, type OpenBarrierOptions } from './barrier.js'

@@ -139,7 +139,7 @@ export abstract class Lockable extends SyncObject {
 
   protected acquireSyncAs(operation: SyncOperation, options: AcquireSyncOptions | undefined): Guard {
     if (options !== undefined) checkHolderOptions(options, syncKeys)
-    if (this.gate.held > 0 && operation.exclusive && options?.timeoutMs === undefined) throw this.#deadlock()
+    if (options?.timeoutMs === undefined && this.gate.waitsForItself(operation)) throw this.#deadlock()
     this.line.doSync(operation, options)
     return this.#heed(this.#take(operation.key === 'shared'), options)
   }
@@ -215,7 +215,7 @@ export abstract class Lockable extends SyncObject {
 
   #take(shared: boolean): Guard {
     const { holder } = this
-    holder.lend()
+    holder.lend(shared)
     const guard = new Guard(this.#lender, holder.takeDeath(), shared)
     this.#guards.push(guard)
     // Whoever waits in this environment by another handle owns it as well now.
@@ -228,7 +228,7 @@ export abstract class Lockable extends SyncObject {
       throw notHeldError(this.address, 'release', 'it is released while a condition is waited for')
     this.#leave(guard)
     // It is another's by now.
-    if (guard.wasLost) this.holder.forfeit()
+    if (guard.wasLost) this.holder.forfeit(guard.shared)
     else this.holder.giveBack(this.operationOf(guard))
     this.poke()
   }

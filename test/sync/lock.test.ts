@@ -1,8 +1,8 @@
 /** Lock: one at a time holds it, in whatever handle, call or process. */
 import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ClosedError, NotHeldError, RemovedError, TimeoutError } from 'ipckit'
-import { Guard, Lock } from 'ipckit/sync'
+import { ClosedError, RemovedError, TimeoutError } from 'ipckit'
+import { Guard, Lock, NotHeldError } from 'ipckit/sync'
 import { describe, expect, test } from 'vitest'
 import { endAgents } from '../helpers/agent.ts'
 import { isPending, until } from '../helpers/waiting.ts'
