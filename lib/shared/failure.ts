@@ -27,6 +27,8 @@ export const kindNames = [
 ] as const
 
 export type KindName = (typeof kindNames)[number]
+/** What sentences call it. */
+export type Noun = KindName | 'object'
 
 /** Why an object was not opened: what was found in it. */
 export interface Refusal {
@@ -78,7 +80,7 @@ export interface RingFailure {
   action: string
   resource: string
   /** What it is; a queue unless given. */
-  kind?: KindName | undefined
+  kind?: Noun | undefined
   advice?: string | undefined
 }
 
@@ -177,7 +179,7 @@ function brokenError(
   })
 }
 
-function adviceOf(errno: number, kind: KindName = 'queue'): string | undefined {
+function adviceOf(errno: number, kind: Noun = 'queue'): string | undefined {
   switch (-errno) {
     case errnoOf.EIDRM:
       return `the ${kind} was removed (unlinked), and nobody else can find it any more; open it again`
@@ -193,7 +195,7 @@ function adviceOf(errno: number, kind: KindName = 'queue'): string | undefined {
 /** What was to be opened. */
 export interface Wanted {
   resource: string
-  kind: KindName
+  kind: Noun
   creating: boolean
   /** The type that this end carries. */
   type: string
@@ -249,7 +251,7 @@ export function openError({ resource, kind, creating, type }: Wanted, why: Refus
   })
 }
 
-function openAdvice(errno: number, kind: KindName, creating: boolean): string | undefined {
+function openAdvice(errno: number, kind: Noun, creating: boolean): string | undefined {
   switch (-errno) {
     case errnoOf.ENOENT:
       return creating

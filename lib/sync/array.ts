@@ -1,5 +1,4 @@
 /** Values of one type, one after the other in shared memory, with a lock beside them. */
-import { native } from '../binding.js'
 import { array } from '../codec/struct/array.js'
 import type { FieldType } from '../codec/struct/field.js'
 import { type ArrayView, liveView } from '../codec/struct/live.js'
@@ -37,7 +36,7 @@ export class RawArray<T, I = T> extends SyncObject implements Iterable<T> {
     super(gate)
     this.type = type
     this.length = statOf(gate.address, gate.handle).bytes / type.size
-    this.#memory = new ValueMemory(gate.address, native.syncMap(gate.handle))
+    this.#memory = new ValueMemory(gate.address, gate.map())
     this.#cells = new Cells(this.#memory, type)
   }
 

@@ -3,8 +3,8 @@
  * sleep at its words; what is taken, JavaScript takes.
  */
 import { native } from '../binding.js'
-import { errnoOf, type IpcError } from '../errors.js'
-import { type KindName, kindNames, notHeldError, ringError } from '../shared/failure.js'
+import { errnoOf, type IpcError, type SystemFailure } from '../errors.js'
+import { type Noun, notHeldError, ringError } from '../shared/failure.js'
 import { adviseOnWaiting } from '../wait/asking.js'
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
@@ -57,7 +57,7 @@ export interface Ownership {
 export class SyncGate implements Gate<SyncOperation> {
   readonly address: string
   readonly looksOnly = true
-  readonly kind: KindName
+  readonly kind: Noun
   readonly #handle: number
   readonly #place: Place
   /** Of locks that may be acquired again: all handles of this environment are one owner. */
@@ -79,9 +79,9 @@ export class SyncGate implements Gate<SyncOperation> {
   actionWait: number | undefined
   index = 0
 
-  constructor(address: string, kind: number, handle: number) {
+  constructor(address: string, kind: Noun, handle: number) {
     this.address = address
-    this.kind = kindNames[kind] ?? 'queue'
+    this.kind = kind
     this.#handle = handle
     const place: Place = { holder: undefined }
     this.#place = place
@@ -221,10 +221,9 @@ export class SyncGate implements Gate<SyncOperation> {
     const shared = operation.key === 'shared'
     if (shared) this.#shared--
     if (--this.#held === 0) this.#letGo()
-    const result =
-      shared
-        ? native.syncReleaseShared(this.#handle)
-        : native.syncRelease(this.#handle, agent, operation.count)
+    const result = shared
+      ? native.syncReleaseShared(this.#handle)
+      : native.syncRelease(this.#handle, agent, operation.count)
     if (this.#behindOurselves.size > 0) this.#hear()
     if (this.#closing && this.#held === 0) this.#close()
     if (result < 0) throw this.error(result, action)
@@ -250,6 +249,26 @@ export class SyncGate implements Gate<SyncOperation> {
     // Another handle of this environment goes on with what it acquired by this one.
     if (this.ownership?.holder === this && this.#held > 0) return
     this.#close()
+  }
+
+  /** A text that all handles on this object have, and no other object has. */
+  identity(): string {
+    return this.#whole(() => native.syncIdentity(this.#handle))
+  }
+
+  /** The bytes of a value: a handle of memory. */
+  map(): number {
+    return this.#whole(() => native.syncMap(this.#handle))
+  }
+
+  /** What throws its failure. */
+  #whole<R>(call: () => R): R {
+    try {
+      return call()
+    } catch (reason) {
+      const { errno, syscall } = reason as SystemFailure
+      throw this.error(-Math.abs(errno), 'use', syscall)
+    }
   }
 
   /** The error of a call of this object. */

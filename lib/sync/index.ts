@@ -13,7 +13,7 @@ export { Condition, type CreateConditionOptions, type OpenConditionOptions } fro
 export { Event } from './event.js'
 export type { DeadOwner } from './gate.js'
 export { Guard } from './guard.js'
-export { list, type SyncEntry } from './list.js'
+export { list, type SyncEntry, stat, unlink } from './list.js'
 export { Lock } from './lock.js'
 export { type AcquireOptions, type AcquireSyncOptions, type HolderOptions, Lockable } from './lockable.js'
 export { SyncObject } from './object.js'

@@ -68,31 +68,38 @@ export function openSync(
 }
 
 /** Opens an object of whatever kind to look at it: the handle is nobody's party, and its end means nothing. */
-export function openToLook(kind: KindName, name: string): SyncGate {
+export function openToLook(name: string): SyncGate {
   checkName(name)
-  return openHandle(kind, name, 'open', [0, 0, flags.anyOwner | flags.anyMode | flags.observer], {})
+  return openHandle('any', name, 'open', [0, 0, flags.anyOwner | flags.anyMode | flags.observer], {})
 }
 
 function openHandle(
-  kind: KindName,
+  kind: KindName | 'any',
   name: string,
   how: How,
   [participants, mode, flag]: readonly [number, number, number],
   { value = 0, bytes = 0, type = '', initial = nothing, waiters = 0 }: Sizes,
 ): SyncGate {
-  const number = kindNames.indexOf(kind)
+  const number = kind === 'any' ? 0 : kindNames.indexOf(kind)
   const numbers = Float64Array.of(value, bytes, participants, waiters, mode, flag)
   const resource = `shm:${name}`
   const way = how === 'open' ? 0 : how === 'create' ? 1 : 2
   try {
-    return new SyncGate(resource, number, native.syncOpen(name, way, number, numbers, type, initial))
+    return new SyncGate(
+      resource,
+      kind === 'any' ? 'object' : kind,
+      native.syncOpen(name, way, number, numbers, type, initial),
+    )
   } catch (error) {
-    throw openError({ resource, kind, creating: how === 'create', type }, error as Refusal)
+    throw openError(
+      { resource, kind: kind === 'any' ? 'object' : kind, creating: how === 'create', type },
+      error as Refusal,
+    )
   }
 }
 
 /** Removes the name of an object of a kind. */
-export function unlinkSync(kind: KindName, name: string): void {
+export function unlinkSync(kind: KindName | 'object', name: string): void {
   checkName(name)
   try {
     native.syncUnlink(name)

@@ -1,5 +1,4 @@
 /** A lock that its holder may acquire again. */
-import { native } from '../binding.js'
 import type { OperationLine } from '../wait/operation-line.js'
 import type { Ownership, SyncGate } from './gate.js'
 import type { Guard } from './guard.js'
@@ -43,7 +42,7 @@ export class RLock extends Lockable {
   /** @internal */
   constructor(gate: SyncGate, line?: OperationLine<SyncOperation>) {
     super(gate, line)
-    this.#identity = native.syncIdentity(gate.handle)
+    this.#identity = gate.identity()
     this.#environment = environments.get(this.#identity) ?? { holder: undefined, handles: new Set() }
     environments.set(this.#identity, this.#environment)
     this.#environment.handles.add(this.#weak)

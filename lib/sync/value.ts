@@ -1,5 +1,4 @@
 /** A value in shared memory, with a lock beside it. */
-import { native } from '../binding.js'
 import type { FieldType } from '../codec/struct/field.js'
 import type { How } from '../how.js'
 import { Cells, checkType, encode, ValueMemory } from './cells.js'
@@ -35,7 +34,7 @@ export class RawValue<T, I = T> extends SyncObject {
   constructor(gate: SyncGate, type: FieldType<T, I>) {
     super(gate)
     this.type = type
-    this.#memory = new ValueMemory(gate.address, native.syncMap(gate.handle))
+    this.#memory = new ValueMemory(gate.address, gate.map())
     this.#cells = new Cells(this.#memory, type)
   }
 

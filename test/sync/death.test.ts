@@ -1,6 +1,7 @@
 /** A holder that dies, is stopped, or whose thread ends: nobody waits for ever, and whoever comes next is told. */
-import { Worker } from 'node:worker_threads'
+
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { i32, TimeoutError } from 'ipckit'
 import {
   Barrier,
@@ -136,7 +137,9 @@ describe.each(lockKinds)('%s', (kind) => {
     const fresh = name()
     const lock = kinds[kind](fresh)
     const guard = await lock.acquire()
-    const dying = await Promise.all([0, 1, 2].map(() => Remote.open(kind === 'Value' ? 'AnyValue' : kind, fresh)))
+    const dying = await Promise.all(
+      [0, 1, 2].map(() => Remote.open(kind === 'Value' ? 'AnyValue' : kind, fresh)),
+    )
     for (const each of dying) each.call('acquire').catch(() => {})
     await until(() => lock.stat().waiters === 3)
     const living = await Remote.open(kind === 'Value' ? 'AnyValue' : kind, fresh)

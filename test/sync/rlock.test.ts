@@ -97,7 +97,9 @@ describe('RLock', () => {
     keep(RLock.create(fresh))
     const through = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child']
     const { Agent } = await import('../helpers/agent.ts')
-    const agents = await Promise.all([Agent.start({ through }), Agent.start({ through })]).catch(() => undefined)
+    const agents = await Promise.all([Agent.start({ through }), Agent.start({ through })]).catch(
+      () => undefined,
+    )
     if (agents === undefined) return here.skip('this machine lets nobody make PID namespaces')
     const [one, two] = await Promise.all(agents.map((agent) => Remote.in(agent, 'RLock', fresh)))
     const seen = keep(RLock.open(fresh))
@@ -122,7 +124,11 @@ describe('RWLock', () => {
     const mine = [await lock.acquireShared(), lock.acquireSharedSync(), lock.tryAcquireShared()]
     const theirs = (await remote.call('acquireShared')) as number
     expect(lock.stat()).toMatchObject({ value: 4, holder: undefined })
-    expect([lock.tryAcquire(), await remote.call('tryAcquire'), lock.locked]).toEqual([undefined, undefined, true])
+    expect([lock.tryAcquire(), await remote.call('tryAcquire'), lock.locked]).toEqual([
+      undefined,
+      undefined,
+      true,
+    ])
     for (const guard of mine) guard?.release()
     const writing = lock.acquire()
     expect(await isPending(writing)).toBe(true)

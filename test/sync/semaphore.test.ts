@@ -138,7 +138,9 @@ describe('Event', () => {
     await event.wait()
     expect(event.isSet).toBe(true)
     event.clear()
-    await expect(event.wait({ signal: AbortSignal.timeout(20) })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(event.wait({ signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
   })
 
   test('a thread that is blocked goes on when another process sets it', async () => {
@@ -170,7 +172,9 @@ test('10,000 waits that are cancelled leave no threads, descriptors or waiters b
     for (let round = 0; round < rounds; round++) {
       const controller = new AbortController()
       const { signal } = controller
-      const waits = Array.from({ length: 500 }, (_, at) => (at % 2 ? event.wait({ signal }) : slots.acquire({ signal })))
+      const waits = Array.from({ length: 500 }, (_, at) =>
+        at % 2 ? event.wait({ signal }) : slots.acquire({ signal }),
+      )
       const settled = Promise.allSettled(waits)
       await new Promise(setImmediate)
       controller.abort()
