@@ -270,6 +270,7 @@ export interface Native {
   syncEnd(handle: number, wait: number): number
   /** Of the dead holder that was told last. */
   syncDead(handle: number): { pid: number; name: string }
+  /** 1: trying is worth it now, and no event comes. */
   syncArm(handle: number, wait: number, token: number): number
   syncBlock(handle: number, wait: number, milliseconds: number): number
   syncRelease(handle: number, agent: number, count: number): number

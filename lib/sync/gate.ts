@@ -116,6 +116,8 @@ export class SyncGate implements Gate<SyncOperation> {
       this.#waits.delete(operation.key)
       if (result === actionIsMine) this.actionWait = wait
       else this.index = native.syncEnd(this.#handle, wait)
+      // A thread that goes on sleeping for this wait would hear nothing that is meant for the next one.
+      if (this.#questions.size > 0 && this.#unask(operation)) this.#tellEnd(operation)
     }
     if (result < 0) throw this.error(result, 'acquire')
     if (result === doneAfterDeath) this.#death = native.syncDead(this.#handle)
@@ -160,24 +162,20 @@ export class SyncGate implements Gate<SyncOperation> {
       for (const each of question.operations) this.#listener(each, 'ready')
     })
     const result = native.syncArm(this.#handle, wait, question.token)
-    if (result < 0) {
-      forget(question.token)
-      throw this.error(result, 'wait for', 'pthread_create')
+    if (result === 0) {
+      this.#questions.set(key, question)
+      return
     }
-    this.#questions.set(key, question)
+    forget(question.token)
+    if (result < 0) throw this.error(result, 'wait for', 'pthread_create')
+    queueMicrotask(() => this.#listener(operation, 'ready'))
   }
 
   forget(operation: SyncOperation): void {
     this.#behindOurselves.delete(operation)
-    const key = askedAs(operation)
-    const question = this.#questions.get(key)
-    if (question?.operations.delete(operation) && question.operations.size === 0) {
-      this.#questions.delete(key)
-      forget(question.token)
-      native.ringForget(question.token)
-    }
+    this.#unask(operation)
     this.drop(operation)
-    queueMicrotask(() => this.#listener(operation, 'ended'))
+    this.#tellEnd(operation)
   }
 
   /** No thread ever takes anything. */
@@ -275,6 +273,24 @@ export class SyncGate implements Gate<SyncOperation> {
   error(errno: number, action: string, syscall: string = action): IpcError {
     const advice = adviseOnWaiting({ errno, syscall })
     return ringError({ errno, syscall, action, resource: this.address, kind: this.kind, advice })
+  }
+
+  /** Takes a question back: whether there was one. */
+  #unask(operation: SyncOperation): boolean {
+    const key = askedAs(operation)
+    const question = this.#questions.get(key)
+    if (question?.operations.delete(operation) !== true) return false
+    if (question.operations.size === 0) {
+      this.#questions.delete(key)
+      forget(question.token)
+      native.ringForget(question.token)
+    }
+    return true
+  }
+
+  /** Nothing is asked any more. */
+  #tellEnd(operation: SyncOperation): void {
+    queueMicrotask(() => this.#listener(operation, 'ended'))
   }
 
   /** Whether it was done already. */

@@ -164,12 +164,15 @@ napi_value sync_dead(napi_env env, napi_callback_info info) {
   return dead;
 }
 
-/// syncArm(handle, wait, token): asks for one event of the token, when trying is worth it; 0 or -errno
+/// syncArm(handle, wait, token): asks for one event of the token, when trying is worth it; 0, 1 when it is now, or
+/// -errno
 napi_value sync_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
   const sync_object::wait* wait = object == nullptr ? nullptr : object->find(given.integer(1));
   if (wait == nullptr) return to_js(env, -EBADF);
+  // It was done when it began: no word would ever tell.
+  if (wait->result != -EAGAIN) return to_js(env, 1);
   const sys::outcome<sys::nothing> asked =
       given.self().waits.words.wait(given.integer(2), object->source(*wait));
   return to_js(env, asked.ok() ? 0 : -asked.why().error);
