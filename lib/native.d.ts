@@ -293,6 +293,8 @@ export interface Native {
   syncVerify(handle: number): number
   /** A handle of the map calls. */
   syncMap(handle: number): number
+  /** A descriptor. */
+  syncDuplicate(handle: number): number
 }
 
 /** One who has an object in shared memory open. */

@@ -47,6 +47,7 @@ export class Interrupted extends CommandError {
 const byErrorCode: Record<string, number> = {
   ERR_IPC_ENCODE: exitCodes.usage,
   ERR_IPC_TYPE: exitCodes.usage,
+  ERR_IPC_KIND: exitCodes.usage,
   ERR_IPC_TIMEOUT: exitCodes.nothing,
   // Nothing comes any more.
   ERR_IPC_EOF: exitCodes.nothing,

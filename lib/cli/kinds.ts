@@ -11,6 +11,7 @@ import type { Column } from './output.js'
 import { posixQueueKind, sysvQueueKind } from './queue-kinds.js'
 import { posixSemaphoreKind, sysvSemaphoreKind } from './semaphore-kinds.js'
 import { shmQueueKind } from './shm-queues.js'
+import { isSync, syncKind } from './sync-kinds.js'
 
 /** The beginning of an address. */
 export type Family = 'posix' | 'sysv' | 'shm' | 'fifo'
@@ -60,7 +61,13 @@ export interface Listing<F extends ObjectFacts = ObjectFacts> {
 }
 
 /** The words for what there is, and for several of them. */
-export const plurals = { queue: 'queues', semaphore: 'semaphores', memory: 'shared memory' } as const
+export const plurals = {
+  queue: 'queues',
+  semaphore: 'semaphores',
+  memory: 'shared memory',
+  /** Of `ipckit/sync`. */
+  sync: 'locks and friends',
+} as const
 
 export type Noun = keyof typeof plurals
 const nouns = Object.keys(plurals) as Noun[]
@@ -74,10 +81,14 @@ export const objectKinds: readonly ObjectKind[] = [
   sysvSemaphoreKind as ObjectKind,
   posixMemoryKind as ObjectKind,
   sysvMemoryKind as ObjectKind,
+  syncKind as ObjectKind,
   fifoKind,
 ]
 
-/** Adds an option for each noun. An address does not tell: a queue, a semaphore and a memory may have the same. */
+/**
+ * Adds an option for each noun. An address does not tell: a queue, a semaphore and a memory may have the same. Only those
+ * of shm: are of one space, and what lies there tells.
+ */
 export function withNouns(command: Command, what: (noun: Noun) => string): Command {
   for (const noun of nouns) command.option(`--${noun}`, what(noun))
   return command
@@ -91,14 +102,15 @@ export function askedNouns(options: Record<string, unknown>): Noun[] {
 /** The kind of an address; a queue unless something else was asked for. */
 export function kindOf(address: string, options: Record<string, unknown>): ObjectKind {
   checkAddress(address)
-  const [noun = 'queue', other] = askedNouns(options)
+  const [noun = isSync(address) ? 'sync' : 'queue', other] = askedNouns(options)
   if (other !== undefined)
     throw new CommandError(`Expected --${noun} or --${other}, not both`, exitCodes.usage)
   const family = familyOf(address)
   const kind = objectKinds.find((each) => each.noun === noun && each.family === family)
   if (kind !== undefined) return kind
+  const expected = noun === 'sync' ? 'shm:' : 'posix: or sysv:'
   throw new CommandError(
-    `Expected a posix: or sysv: address with --${noun}, received ${address}`,
+    `Expected a ${expected} address with --${noun}, received ${address}`,
     exitCodes.usage,
   )
 }

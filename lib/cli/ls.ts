@@ -27,7 +27,7 @@ export function define(command: Command): void {
   command
     .option('--posix', 'only POSIX objects')
     .option('--sysv', 'only System V objects')
-    .option('--shm', 'only queues in shared memory, those with shm: addresses')
+    .option('--shm', 'only what has a shm: address: queues in shared memory, locks and friends')
     .option('--json', 'a JSON array, for programs; what is not known is null')
     .action(run)
     .addHelpText(
@@ -40,10 +40,12 @@ the last sender and receiver, which only System V tells; NOTIFIES is the pid tha
 has. Queues in shared memory (shm:): TYPE is the codec, IN FLIGHT how many messages somebody holds on lease, FREE BYTES
 the room for messages above 80 bytes, LIMIT messages x bytes, and OPEN BY how many have it open. Semaphores: WAITING is how many
 wait, and USED BY the pid of the last operation, which only System V tells. Shared memory: ATTACHED is how often, MADE
-BY and USED BY are pids, which only System V tells. A dash is what is not known, or may not be seen by this user.
+BY and USED BY are pids, which only System V tells. Locks and friends (shm:, of
+ipckit/sync): STATE is held, free, set, how many permits are free or how many wait in a barrier; HOLDER the pid of who
+holds it, and SINCE since when. A dash is what is not known, or may not be seen by this user.
 
-Only objects of this IPC namespace are listed, and of this /dev/shm: POSIX semaphores, POSIX shared memory and shm:
-queues lie there, and files that are none of these count as shared memory. A container has its own, see ipckit doctor.
+Only objects of this IPC namespace are listed, and of this /dev/shm: POSIX semaphores, POSIX shared memory, shm:
+queues and locks lie there, and files that are none of these count as shared memory. A container has its own, see ipckit doctor.
 FIFOs are not listed: they are files that may lie anywhere.`,
     )
   withNouns(command, (noun) => `only ${plurals[noun]}`)

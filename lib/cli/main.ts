@@ -11,7 +11,7 @@ interface Subcommand {
 
 const subcommands: Record<string, Subcommand> = {
   ls: {
-    summary: 'list the queues, semaphores and shared memory of this machine',
+    summary: 'list the queues, semaphores, shared memory and locks of this machine',
     load: () => import('./ls.js'),
   },
   stat: { summary: 'tell everything that is known of one of them', load: () => import('./stat.js') },
@@ -20,8 +20,15 @@ const subcommands: Record<string, Subcommand> = {
   peek: { summary: 'read messages and leave them in the queue', load: () => import('./peek.js') },
   tail: { summary: 'follow what happens in a queue', load: () => import('./tail.js') },
   shm: { summary: 'print what is in a shared memory', load: () => import('./shm.js') },
-  rm: { summary: 'remove queues, semaphores and shared memory for everyone', load: () => import('./rm.js') },
-  sem: { summary: 'wait for a semaphore, post it, or read it', load: () => import('./sem.js') },
+  rm: {
+    summary: 'remove queues, semaphores, shared memory and locks for everyone',
+    load: () => import('./rm.js'),
+  },
+  sem: {
+    summary: 'wait for a semaphore, post it, read it, or run a command under it',
+    load: () => import('./sem.js'),
+  },
+  lock: { summary: 'run a command while a lock is held', load: () => import('./lock.js') },
   codegen: { summary: 'print the C header or Python class of a struct', load: () => import('./codegen.js') },
   doctor: { summary: 'check the limits and what else may be in the way', load: () => import('./doctor.js') },
 }
@@ -33,7 +40,7 @@ function version(): string {
 
 async function makeProgram(words: readonly string[]): Promise<Command> {
   const program = new Command('ipckit')
-    .description('Linux queues, semaphores and shared memory from the shell')
+    .description('Linux queues, semaphores, shared memory and locks from the shell')
     .version(version(), '-V, --version')
     .exitOverride()
     .showHelpAfterError('(--help tells more)')
@@ -45,7 +52,7 @@ Addresses:
   sysv:0x1234                 System V queue, semaphore set or shared memory, by key
   sysv:id=5                   by id
   sysv:/etc/app.conf?proj=1   by the file that its key is made of, ftok(3)
-  shm:/name                   queue in shared memory, which carries one type
+  shm:/name                   queue in shared memory, which carries one type; lock, and other objects of ipckit/sync
   fifo:/run/app/jobs          FIFO that carries messages: send, recv, tail, stat, rm
 
 Examples:

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { NotFoundError, parseAddress } from '../index.js'
 import { SharedMemory as PosixMemory, type SharedMemoryEntry } from '../posix/index.js'
 import { list as listShmQueues } from '../shm/index.js'
+import { list as listSync } from '../sync/index.js'
 import { ftok, type SegmentEntry, SharedMemory as SysvMemory } from '../sysv/index.js'
 import type { ObjectFacts, ObjectKind } from './kinds.js'
 import { type Column, count, visible } from './output.js'
@@ -87,10 +88,11 @@ export const sysvMemoryKind: ObjectKind<MemoryFacts> = {
   },
 }
 
-/** The files of /dev/shm but semaphores: those of queues, and the rest, which is memory. */
+/** The files of /dev/shm but semaphores and locks: those of queues, and the rest, which is memory. */
 export function filesOfSharedMemory(): { queues: SharedMemoryEntry[]; memory: SharedMemoryEntry[] } {
   const known = new Set(listShmQueues().map(({ name }) => queuePrefix + name.slice(1)))
-  const files = filesOrNone()
+  const locks = new Set(listSync().map(({ name }) => queuePrefix + name.slice(1)))
+  const files = filesOrNone().filter(({ name }) => !locks.has(name))
   // What may not be read is taken for what its name says.
   const isQueue = ({ name }: SharedMemoryEntry) =>
     known.has(name) || (name.startsWith(queuePrefix) && !isReadable(name))

@@ -30,6 +30,7 @@ memory or a FIFO open.`,
     ['Remove two queues', 'ipckit rm posix:/jobs sysv:0x1234'],
     ['Remove a semaphore', 'ipckit rm --semaphore posix:/slots'],
     ['Remove a shared memory', 'ipckit rm --memory posix:/frames sysv:id=3'],
+    ['Remove a lock', 'ipckit rm shm:/backup'],
     ['Remove a queue in shared memory, and a FIFO', 'ipckit rm shm:/jobs fifo:/run/app/jobs'],
     [
       'Remove the empty queues of a user',

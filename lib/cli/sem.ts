@@ -1,5 +1,5 @@
 /** `ipckit sem`: waits for a semaphore, posts it, or reads its value. */
-import { Argument, type Command } from 'commander'
+import type { Command } from 'commander'
 import { parseAddress } from '../index.js'
 import { Semaphore } from '../posix/index.js'
 import { SemaphoreSet, type SemaphoreSetName } from '../sysv/index.js'
@@ -8,6 +8,7 @@ import { CommandError, exitCodes } from './failure.js'
 import { interruptible } from './interrupt.js'
 import { print, printJson } from './output.js'
 import { isPosix } from './queues.js'
+import { runUnderSemaphore } from './sem-command.js'
 
 interface Options {
   index?: number
@@ -17,15 +18,18 @@ interface Options {
   value?: number
   mode?: number
   json?: boolean
+  permits?: number
+  conflictExitCode?: number
 }
 
-type Action = 'wait' | 'post' | 'get'
+const actions = ['wait', 'post', 'get'] as const
+type Action = (typeof actions)[number]
 
 /** Defines the command. */
 export function define(command: Command): void {
   command
-    .addArgument(new Argument('<action>', 'what to do').choices(['wait', 'post', 'get']))
-    .argument('<address>', addressHelp)
+    .argument('<action>', 'wait, post or get; or the /name of a semaphore of ipckit/sync')
+    .argument('<address...>', `${addressHelp}; behind a name: -- and the command to run`)
     .option('--index <n>', 'System V: which semaphore of the set, from 0', integer(0, 65_535))
     .option('--timeout <ms>', 'wait: how long; for ever unless given, 0 does not wait', milliseconds)
     .option('--count <n>', 'post: how much to add, 1 unless given', integer(1, 2 ** 31 - 1))
@@ -37,12 +41,22 @@ export function define(command: Command): void {
     )
     .option('--mode <mode>', 'with --create: who may use it, as in chmod; 600 unless given', permissions)
     .option('--json', 'get: a JSON object, for programs')
-    .action(run)
+    .option('-n, --permits <n>', 'a command: how many run at a time, 1 unless given', integer(1, 2 ** 31 - 1))
+    .option(
+      '-E, --conflict-exit-code <n>',
+      'a command: the exit code when the time was up, 3 unless given',
+      integer(0, 255),
+    )
+    .action(choose)
     .addHelpText(
       'after',
       `
 wait takes a permit and ends; nobody gives it back but a post, also with System V, as SEM_UNDO would give it back with
-the end of this command. Ctrl-C ends the wait, and nothing is taken then. get prints the values, one a line.`,
+the end of this command. Ctrl-C ends the wait, and nothing is taken then. get prints the values, one a line.
+
+With a name and a command a permit of that semaphore in shared memory is held while the command runs, and comes back
+whatever its end is. The exit code is that of the command. -n says how many permits there are when it is made; of one
+that is there its own value holds.`,
     )
   withExamples(
     command,
@@ -50,6 +64,7 @@ the end of this command. Ctrl-C ends the wait, and nothing is taken then. get pr
       'One of four at a time',
       'ipckit sem wait posix:/slots --create --value 4 && work; ipckit sem post posix:/slots',
     ],
+    ['The same, and a permit comes back also when the work is killed', 'ipckit sem /slots -n 4 -- work'],
     ['Give up after a second', 'ipckit sem wait sysv:0x1234 --index 2 --timeout 1000'],
     ['How many are free?', 'ipckit sem get posix:/slots'],
   )
@@ -61,6 +76,18 @@ interface Handle {
   post(count: number): void
   values(): number[]
   close(): Promise<void>
+}
+
+async function choose(first: string, rest: string[], options: Options): Promise<void> {
+  const isAction = (text: string): text is Action => (actions as readonly string[]).includes(text)
+  if (!isAction(first)) return runUnderSemaphore(first, rest, options)
+  const { permits, conflictExitCode } = options
+  if (permits !== undefined || conflictExitCode !== undefined)
+    throw new CommandError('Expected -n and -E with a name and a command', exitCodes.usage)
+  const [address, ...others] = rest as [string, ...string[]]
+  if (others.length > 0)
+    throw new CommandError(`Expected one address, received ${rest.join(' ')}`, exitCodes.usage)
+  return run(first, address, options)
 }
 
 async function run(action: Action, address: string, options: Options): Promise<void> {

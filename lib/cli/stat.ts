@@ -26,6 +26,7 @@ has it open: opening it otherwise would let go whoever waits for its other end.`
     ['Just the number of messages', 'ipckit stat sysv:0x1234 --json | jq .depth'],
     ['Who waits for the semaphores of a set?', 'ipckit stat --semaphore sysv:0x1234'],
     ['Who has a queue in shared memory open, and holds its messages?', 'ipckit stat shm:/jobs'],
+    ['Who holds a lock, and who waits?', 'ipckit stat shm:/backup'],
     ['How large is a shared memory?', 'ipckit stat --memory posix:/frames'],
   )
 }
@@ -63,7 +64,7 @@ function labelOf(name: string): string {
 
 /** Names of things that are no amounts. */
 const isNumberOfOne =
-  /^(id|uid|gid|pid|creator|creatorUid|creatorGid|lastSender|lastReceiver|lastUser|notifyPid)$/
+  /^(id|uid|gid|pid|creator|creatorUid|creatorGid|lastSender|lastReceiver|lastUser|notifyPid|holder)$/
 
 function say(name: string, value: unknown): string {
   return typeof value === 'number' && !isNumberOfOne.test(name) ? count(value) : visible(String(value))

@@ -1,4 +1,5 @@
 /** What all objects of `ipckit/sync` have in common. */
+import { native } from '../binding.js'
 import { OperationLine } from '../wait/operation-line.js'
 import type { SyncGate } from './gate.js'
 import { unlinkSync } from './open.js'
@@ -36,6 +37,28 @@ export abstract class SyncObject {
   stat(): SyncStat {
     this.line.checkOpen()
     return statOf(this.gate.address, this.gate.handle)
+  }
+
+  /**
+   * A duplicate of the descriptor by which this handle lives, for a child process that is to keep what the handle holds
+   * when this process dies: passed on in `stdio`, it is held until the child has ended as well. Close it with
+   * `fs.closeSync` when the child has been started.
+   *
+   * @throws `IpcError` with `EMFILE` when there are no descriptors.
+   * @example
+   * ```ts
+   * await using guard = await lock.acquire()
+   * const descriptor = lock.duplicateDescriptor()
+   * const child = spawn('backup', { stdio: ['ignore', 'inherit', 'inherit', descriptor] })
+   * closeSync(descriptor)
+   * await once(child, 'exit')
+   * ```
+   */
+  duplicateDescriptor(): number {
+    this.line.checkOpen()
+    const result = native.syncDuplicate(this.gate.handle)
+    if (result < 0) throw this.gate.error(result, 'duplicate the descriptor of', 'fcntl')
+    return result
   }
 
   /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */

@@ -1,6 +1,8 @@
 // Locks, semaphores, conditions, events, barriers and values in shared memory, as lib/sync sees them.
 #include "ipckit/sync.h"
 
+#include <fcntl.h>
+
 #include "ipckit/layout.h"
 #include "node/args.h"
 #include "node/bindings.h"
@@ -301,6 +303,17 @@ napi_value sync_map(napi_env env, napi_callback_info info) {
   return to_js(env, self.memories.add(std::move(memory)));
 }
 
+/// syncDuplicate(handle): a duplicate of its descriptor, or -errno
+napi_value sync_duplicate(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  const sync_object* object = find(given.self(), given.integer(0));
+  if (object == nullptr) return to_js(env, -EBADF);
+  const int descriptor = ipckit_sync_descriptor(object->get());
+  if (descriptor < 0) return to_js(env, descriptor);
+  const int duplicate = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+  return to_js(env, duplicate < 0 ? -errno : duplicate);
+}
+
 }  // namespace
 
 void define_sync(Napi::Env env, Napi::Object exports, environment& self) {
@@ -331,6 +344,7 @@ void define_sync(Napi::Env env, Napi::Object exports, environment& self) {
   define(env, exports, self, "syncParticipants", sync_participants);
   define(env, exports, self, "syncVerify", simple<ipckit_sync_verify>);
   define(env, exports, self, "syncMap", sync_map);
+  define(env, exports, self, "syncDuplicate", sync_duplicate);
 }
 
 }  // namespace ipckit::node

@@ -311,6 +311,11 @@ int ipckit_sync_open_or_create(const char* name, const ipckit_sync_options_t* op
   return result;
 }
 
+int ipckit_sync_descriptor(ipckit_sync_t* s) {
+  int result = sync_usable(s);
+  return result < 0 ? result : s->people.fd;
+}
+
 void* ipckit_value_bytes(ipckit_sync_t* s, size_t* length) {
   if (s->g.kind != IPCKIT_KIND_VALUE) return NULL;
   if (length) *length = s->g.bytes;
