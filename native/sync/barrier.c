@@ -30,7 +30,19 @@ static void give_turn(ipckit_sync* s, sync_wakes* wakes) {
   }
 }
 
-int sync_barrier_begin(ipckit_sync* s, ipckit_wait_t* w) {
+// Whether all who wait in a round live. Whoever completes it must not go on with the dead.
+static bool all_live(ipckit_sync* s, uint32_t generation) {
+  const uint32_t high = sync_high(s);
+  for (uint32_t i = 0; i < high; i++) {
+    const ipckit_layout_waiter_t* place = &s->waiters[i];
+    const uint32_t owner = ring_load_acquire(&place->owner);
+    if (owner == 0 || ring_load(&place->generation) != generation) continue;
+    if (owner != s->people.tag && !ring_lock_owner_lives(owner, &s->people)) return false;
+  }
+  return true;
+}
+
+int sync_barrier_begin(ipckit_sync* s, ipckit_wait_t* w, sync_wakes* wakes) {
   if (ring_load(&s->h->broken)) return IPCKIT_E_BROKEN;
   // While one round runs its action, those who come are of the next one; with more waiters than parties, of
   // the one after.
@@ -40,8 +52,12 @@ int sync_barrier_begin(ipckit_sync* s, ipckit_wait_t* w) {
     generation = (generation + 1) % GENERATIONS;
     count = sync_barrier_count(s, generation);
   }
+  int result = 0;
+  if (count == (int)s->g.limit - 1 && !all_live(s, generation)) result = sync_repair(s, wakes, false);
+  if (result < 0) return result;
+  if (ring_load(&s->h->broken)) return IPCKIT_E_BROKEN;
   w->index = (uint32_t)count;
-  int result = sync_join(s, w, 0, generation, w->index);
+  result = sync_join(s, w, 0, generation, w->index);
   if (result < 0) return result;
   give_turn(s, NULL);
   ipckit_layout_waiter_t* place = sync_place(s, w);

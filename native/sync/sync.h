@@ -163,7 +163,7 @@ int sync_rwlock_repair(ipckit_sync* s, const uint64_t* gone, bool leaving);
 void sync_condition_pass_on(ipckit_sync* s, ipckit_layout_waiter_t* place, sync_wakes* wakes);
 
 // Barriers (barrier.c), under the guard:
-int sync_barrier_begin(ipckit_sync* s, ipckit_wait_t* w);
+int sync_barrier_begin(ipckit_sync* s, ipckit_wait_t* w, sync_wakes* wakes);
 int sync_barrier_count(ipckit_sync* s, uint32_t generation);
 // Does to everyone what it says, which is one of IPCKIT_BARRIER_*.
 void sync_barrier_do(ipckit_sync* s, uint32_t what, sync_wakes* wakes);

@@ -99,7 +99,7 @@ static int place_begin(ipckit_sync* s, ipckit_wait_t* w) {
   int result = sync_enter(s, &wakes);
   if (result < 0) return result;
   if (w->operation == IPCKIT_WAIT_BARRIER) {
-    result = sync_barrier_begin(s, w);
+    result = sync_barrier_begin(s, w, &wakes);
   } else {
     result = sync_join(s, w, 0, 0, 0);
     if (result == 0) result = -EAGAIN;
