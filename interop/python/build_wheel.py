@@ -18,7 +18,7 @@ VERSION = "1.0.0"
 METADATA = f"""Metadata-Version: 2.1
 Name: {NAME}
 Version: {VERSION}
-Summary: Queues in shared memory that survive their users, shared with Node.js and C
+Summary: Queues and locks in shared memory that survive their users, shared with Node.js and C
 License: MIT
 Requires-Python: >=3.9
 """

@@ -9,7 +9,7 @@ import struct
 import sys
 
 import ipckit
-from ipckit._library import STRUCTURES
+from ipckit._records import QUEUE_STRUCTURES
 
 from messages import fnv1a64
 
@@ -163,7 +163,7 @@ def main():
     if sys.argv[1:] == ["sizes"]:
         import ctypes
 
-        print(json.dumps({name: ctypes.sizeof(kind) for name, kind in STRUCTURES.items()}))
+        print(json.dumps({name: ctypes.sizeof(kind) for name, kind in QUEUE_STRUCTURES.items()}))
         return 0
     peer = answer(Peer, *sys.argv[1:])
     if isinstance(peer, dict):

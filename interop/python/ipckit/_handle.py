@@ -13,14 +13,10 @@ import weakref
 from . import _library as c
 from .errors import ClosedError, failure
 
-# No call waits longer: Ctrl-C and close() are noticed between two of them.
-SLICE_SECONDS = 0.1
-SLICE_NS = int(SLICE_SECONDS * 1e9)
-
 _handles = weakref.WeakSet()
 
 
-class _Births:
+class Births:
     """No fork happens while the library opens or closes: its own locks would stay locked in the
     child.
     """
@@ -29,16 +25,16 @@ class _Births:
 
 
 def _before_fork():
-    _Births.lock.acquire()
+    Births.lock.acquire()
 
 
 def _after_fork_in_parent():
-    _Births.lock.release()
+    Births.lock.release()
 
 
 def _after_fork_in_child():
     # Threads of the parent may have held the locks; they are not here.
-    _Births.lock = threading.RLock()
+    Births.lock = threading.RLock()
     for handle in list(_handles):
         handle.lock = threading.RLock()
         handle.forked = True
@@ -54,10 +50,15 @@ os.register_at_fork(
 
 
 class Handle:
-    def __init__(self, name, open_it):
-        """`open_it` returns the library's handle, or raises."""
+    def __init__(self, name, what, open_it, close, is_unlinked):
+        """`open_it` returns the library's handle, or raises; the other two are functions of the
+        library. `what` is what people call such an object.
+        """
         self.library = c.library()
         self.name = name
+        self.what = what
+        self._close = close
+        self._is_unlinked = is_unlinked
         # Reentrant: a signal handler, or the garbage collector, may come in between.
         self.lock = threading.RLock()
         self.forked = False
@@ -67,35 +68,51 @@ class Handle:
         self._pointer = []
         self._looked = time.monotonic()
         self._removed = False
-        with _Births.lock:
+        with Births.lock:
             self._pointer.append(open_it())
             _handles.add(self)
 
     def check(self, action):
-        if self.forked:
-            raise failure(c.E_FORKED, action, self.name)
         if self.closed:
             raise ClosedError(f"Cannot {action} shm:{self.name}: this handle is closed")
+        if self.forked:
+            raise self.failure(c.E_FORKED, action)
 
-    def call(self, action, function, *arguments):
-        """What the function of the library gives when it is called with this handle."""
+    def failure(self, code, action):
+        """The exception for a negative result of the library."""
+        return failure(code, action, self.name, what=self.what)
+
+    def enter(self, action):
+        """The library's handle, which nobody closes before leave()."""
         with self.lock:
             self._users += 1
         try:
             # After the counting, so that a close in between is seen.
             self.check(action)
-            return function(self._pointer[0], *arguments)
+            return self._pointer[0]
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self):
+        with self.lock:
+            self._users -= 1
+            if self.closed and self._users == 0:
+                self.release()
+
+    def call(self, action, function, *arguments):
+        """What the function of the library gives when it is called with this handle."""
+        pointer = self.enter(action)
+        try:
+            return function(pointer, *arguments)
         finally:
-            with self.lock:
-                self._users -= 1
-                if self.closed and self._users == 0:
-                    self.release()
+            self.leave()
 
     def checked(self, action, function, *arguments):
         """The same, where every negative result is an exception."""
         result = self.call(action, function, *arguments)
         if result < 0:
-            raise failure(result, action, self.name)
+            raise self.failure(result, action)
         return result
 
     def was_removed(self):
@@ -103,8 +120,7 @@ class Handle:
         now = time.monotonic()
         if not self._removed and now - self._looked >= 0.25:
             self._looked = now
-            unlinked = self.call("look for", self.library.ipckit_queue_is_unlinked)
-            self._removed = unlinked == 1
+            self._removed = self.call("look for", self._is_unlinked) == 1
         return self._removed
 
     def close(self):
@@ -117,12 +133,12 @@ class Handle:
         """Gives up the library's handle, which nobody may be using. Does nothing the second
         time.
         """
-        with _Births.lock:
+        with Births.lock:
             try:
                 pointer = self._pointer.pop()
             except IndexError:
                 return
-            self.library.ipckit_queue_close(pointer)
+            self._close(pointer)
 
     def __del__(self):
         # Nothing to do when opening failed.

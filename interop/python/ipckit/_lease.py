@@ -1,20 +1,8 @@
 """A message that is worked on."""
 
-import math
-
 from . import _library as c
+from ._deadline import nanoseconds
 from .errors import StaleError, failure
-
-_LONGEST = 2**31 - 1
-
-
-def nanoseconds(name, seconds):
-    """Seconds as the library takes them; above 0 stays above 0."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"Expected seconds for `{name}`, received {type(seconds).__name__}")
-    if not 0 <= seconds <= _LONGEST:
-        raise ValueError(f"Expected 0 to {_LONGEST} seconds for `{name}`, received {seconds}")
-    return math.ceil(seconds * 1e9)
 
 
 class Lease:

@@ -3,6 +3,7 @@
 import ctypes
 
 from . import _library as c
+from . import _records as r
 from ._handle import Handle
 from .errors import failure, open_failure
 
@@ -40,7 +41,7 @@ def name_of(address):
     return "/" + rest
 
 
-def _check(options, allowed):
+def check_options(options, allowed):
     for key, value in options.items():
         if key not in allowed:
             raise TypeError(f"unexpected option `{key}`; known are {', '.join(allowed)}")
@@ -83,10 +84,10 @@ def _told(type_name):
 def open_handle(how, address, codec, joinable, options):
     """`how` is open, create or open_or_create."""
     name = name_of(address)
-    _check(options, OPENING if how == "open" else (*_NUMBERS, *_FLAGS))
+    check_options(options, OPENING if how == "open" else (*_NUMBERS, *_FLAGS))
     given = {key: value for key, value in options.items() if value is not None}
     library = c.library()
-    record = c.Options(participant=b"python", prefetch=given.get("prefetch", 0))
+    record = r.QueueOptions(participant=b"python", prefetch=given.get("prefetch", 0))
     if how != "open":
         _set_sizes(record, given)
     if joinable:
@@ -98,7 +99,7 @@ def open_handle(how, address, codec, joinable, options):
     if not given.get("any_type"):
         record.fingerprint = library.ipckit_fingerprint(codec.name.encode())
         record.type_name = _told(codec.name)
-    refusal = c.Refusal()
+    refusal = r.Refusal()
     pointer = ctypes.c_void_p()
     function = getattr(library, f"ipckit_queue_{how}")
 
@@ -111,7 +112,8 @@ def open_handle(how, address, codec, joinable, options):
             raise open_failure(result, action, name, codec.name, refusal)
         return pointer.value
 
-    return Handle(name, open_it)
+    close, is_unlinked = library.ipckit_queue_close, library.ipckit_queue_is_unlinked
+    return Handle(name, "queue", open_it, close, is_unlinked)
 
 
 def unlink(name):

@@ -3,11 +3,10 @@
 import ctypes
 import errno
 import queue
-import time
 
-from . import _library as c
-from ._handle import SLICE_NS
-from ._lease import Lease, nanoseconds
+from . import _records as r
+from ._deadline import Deadline, nanoseconds
+from ._lease import Lease
 from ._open import OPENING, open_handle, unlink
 from ._stat import participant_of, stat_of
 from .codecs import codec_of
@@ -18,29 +17,6 @@ _FIRST_BUFFER_BYTES = 16384
 # Larger buffers are not kept for the next message.
 _KEPT_BUFFER_BYTES = 1 << 20
 _FULL = -errno.EAGAIN, -errno.ETIMEDOUT
-
-
-class Deadline:
-    """The end of a wait, and how long the next call into the library may last."""
-
-    def __init__(self, block, timeout):
-        if not block:
-            self._end = 0
-        elif timeout is None:
-            self._end = None
-        elif timeout < 0:
-            raise ValueError("'timeout' must be a non-negative number")
-        else:
-            self._end = time.monotonic() + nanoseconds("timeout", timeout) / 1e9
-
-    def next_slice(self):
-        if self._end is None:
-            return SLICE_NS
-        left = self._end - time.monotonic() if self._end else 0
-        return min(SLICE_NS, max(0, int(left * 1e9)))
-
-    def passed(self):
-        return self._end is not None and time.monotonic() >= self._end
 
 
 class Queue:
@@ -203,7 +179,7 @@ class Queue:
         """One message and its bytes; without a deadline the function takes no timeout and never
         waits.
         """
-        message = c.Message()
+        message = r.Message()
         try:
             buffer = self._buffers.pop()
         except IndexError:
@@ -259,7 +235,7 @@ class Queue:
 
     def stat(self):
         """One look at the queue: see Stat."""
-        record = c.QueueStat()
+        record = r.QueueStat()
         self._handle.checked(
             "read the state of", self._library.ipckit_queue_stat, ctypes.byref(record)
         )
@@ -270,7 +246,7 @@ class Queue:
         function = self._library.ipckit_queue_participants
         room = 16
         while True:
-            records = (c.ParticipantEntry * room)()
+            records = (r.ParticipantEntry * room)()
             count = self._handle.checked("read the participants of", function, records, room)
             if count <= room:
                 return [participant_of(record) for record in records[:count]]

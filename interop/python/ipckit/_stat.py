@@ -1,4 +1,4 @@
-"""What a queue tells of itself."""
+"""What queues, locks and their friends tell of themselves."""
 
 import typing
 
@@ -45,17 +45,42 @@ class Stat(typing.NamedTuple):
     totals: Totals
 
 
+class SyncStat(typing.NamedTuple):
+    """One look at a lock or one of its friends."""
+
+    kind: str  # lock, rlock, rwlock, semaphore, bounded semaphore, condition, event, barrier, value
+    value: int  # semaphore: free permits; event: 1 when set; barrier: waiting; rwlock: readers
+    limit: int  # semaphore: bound or first value; barrier: parties
+    held: int  # lock: depth of recursion; semaphore: permits held; rwlock: 1 when exclusive
+    holder_pid: int  # of the exclusive holder, as its own PID namespace has it; 0 for none
+    held_since: float  # as time.time(); 0 for none
+    waiters: int
+    broken: bool  # barrier
+    owner_died: bool  # the next holder will be told
+    type: str  # of a value
+    bytes: int  # of a value
+    size_bytes: int  # of /dev/shm
+    participants: int
+    max_participants: int
+    uid: int
+    mode: int
+    unlinked: bool
+    created: float  # as time.time()
+    recoveries: int  # how often someone had to clear up behind a process that died
+
+
 class Participant(typing.NamedTuple):
-    """Someone who has the queue open."""
+    """Someone who has it open."""
 
     pid: int  # as its own PID namespace has it
     name: str
     producer: bool
     consumer: bool
-    leases: int
+    leases: int  # of messages, locks or permits
     since: float  # as time.time()
     alive: bool  # False for one that died and was not cleared up behind yet
     is_self: bool  # it is the handle that asks
+    waiter: bool  # for a lock, a permit, a notice
 
 
 def _text(data):
@@ -106,4 +131,29 @@ def participant_of(p):
         since=p.since / 1e9,
         alive=p.alive != 0,
         is_self=p.self != 0,
+        waiter=p.roles & c.WAITER != 0,
+    )
+
+
+def sync_stat_of(s):
+    return SyncStat(
+        kind=c.KINDS[s.kind] if s.kind < len(c.KINDS) else "unknown",
+        value=s.value,
+        limit=s.limit,
+        held=s.held,
+        holder_pid=s.holder_pid if s.holder_slot != c.NONE else 0,
+        held_since=s.held_since / 1e9 if s.holder_slot != c.NONE else 0,
+        waiters=s.waiters,
+        broken=s.broken != 0,
+        owner_died=s.owner_died != 0,
+        type=_text(s.type_name),
+        bytes=s.bytes,
+        size_bytes=s.size_bytes,
+        participants=s.participants,
+        max_participants=s.max_participants,
+        uid=s.owner,
+        mode=s.mode,
+        unlinked=s.unlinked != 0,
+        created=s.created / 1e9,
+        recoveries=s.recoveries,
     )
