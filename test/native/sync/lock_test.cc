@@ -240,6 +240,16 @@ TEST(Lock, ClosingReleasesItAndIsNoDeath) {
   waiter.join();
 }
 
+TEST(Lock, AbandoningIsADeathOfAProcessThatLivesOn) {
+  Sync lock(IPCKIT_KIND_LOCK);
+  ipckit_sync_t* other = nullptr;
+  ASSERT_EQ(ipckit_sync_open(lock.name().c_str(), nullptr, nullptr, &other), 0);
+  ASSERT_EQ(acquire(other), 0);
+  EXPECT_EQ(ipckit_sync_abandon(other), 0);
+  EXPECT_EQ(acquire_from_dead(lock), static_cast<uint32_t>(getpid()));
+  EXPECT_EQ(stat_of(lock).participants, 1U);
+}
+
 TEST(Lock, AStoppedHolderKeepsIt) {
   Sync lock(IPCKIT_KIND_LOCK);
   Signpost holding;
