@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Line and branch coverage of native/ring by its tests, per file; fails below a floor that lies just under what is
+# Line and branch coverage of the C core by its tests, per file; fails below a floor that lies just under what is
 # reached. docs/proofs.md says what is not reached and why.
 #   .ci/lanes/coverage.sh [lines]     with the numbers of the lines that no test reaches
 set -euo pipefail
@@ -11,16 +11,18 @@ branches_floor=87
 build=build-coverage
 cmake -S . -B "$build" -DIPCKIT_SANITIZE= -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS='--coverage -fprofile-update=atomic' \
   -DCMAKE_CXX_FLAGS=-DIPCKIT_COVERAGE -DCMAKE_EXE_LINKER_FLAGS=--coverage -DCMAKE_SHARED_LINKER_FLAGS=--coverage
-cmake --build "$build" --parallel "$(nproc)" --target ring_tests
+cmake --build "$build" --parallel "$(nproc)" --target ring_tests sync_tests
 find "$build" -name '*.gcda' -delete
 
 # Each test is a process of its own, as in the other lanes.
-node scripts/isolated.mjs ctest --test-dir "$build/test/native/ring" --output-on-failure --no-tests=error >"$build/tests.log" ||
-  { cat "$build/tests.log" && exit 1; }
-tail -3 "$build/tests.log"
+for core in ring sync; do
+  node scripts/isolated.mjs ctest --test-dir "$build/test/native/$core" --output-on-failure --no-tests=error >"$build/tests.log" ||
+    { cat "$build/tests.log" && exit 1; }
+  tail -3 "$build/tests.log"
+done
 
-report=(gcovr --root . --filter 'native/ring/' --object-directory "$build" --gcov-ignore-parse-errors
-  "$build/native/ring")
+report=(gcovr --root . --filter 'native/(ring|shared|sync)/' --object-directory "$build" --gcov-ignore-parse-errors
+  "$build/native/libipckit")
 [ "${1:-}" != lines ] || "${report[@]}"
 "${report[@]}" --json-summary "$build/summary.json" >/dev/null
 python3 - "$build/summary.json" "$lines_floor" "$branches_floor" <<'PROGRAM'

@@ -19,7 +19,7 @@ for fuzzer in "${fuzzers[@]}"; do
   clang -std=c11 -D_GNU_SOURCE -g -O1 -Wall -Wextra -Werror -Iinclude -Inative \
     -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
     -Wl,--wrap=mmap -Wl,--wrap=munmap -o "$build/$fuzzer" \
-    "test/fuzz/${fuzzer}_fuzzer.c" test/fuzz/fuzz.c native/ring/*.c -lpthread
+    "test/fuzz/${fuzzer}_fuzzer.c" test/fuzz/fuzz.c native/ring/*.c native/shared/*.c -lpthread
   corpus=$build/$fuzzer-corpus
   rm -rf "$corpus" && mkdir "$corpus"
   IPCKIT_FUZZ_SEEDS=$corpus node scripts/isolated.mjs "$build/$fuzzer"

@@ -99,7 +99,7 @@ static uint64_t value_of(fuzz_input* in, uint64_t was, const ipckit_queue_t* q) 
 }
 
 static void patch_at(ipckit_queue_t* q, fuzz_input* in, uint64_t offset, uint32_t bytes) {
-  uint8_t* at = (uint8_t*)q->h + offset % (q->map_bytes - 8);
+  uint8_t* at = (uint8_t*)q->h + offset % (q->map.bytes - 8);
   uint64_t value = 0;
   memcpy(&value, at, bytes);
   value = value_of(in, value, q);

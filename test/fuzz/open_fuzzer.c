@@ -21,7 +21,7 @@ static void prepare(void) {
   char name[64];
   fuzz_name(name);
   ipckit_queue_t* q = fuzz_queue(name);
-  sound_bytes = q->map_bytes;
+  sound_bytes = q->map.bytes;
   sound = malloc(sound_bytes);
   FUZZ_CHECK(sound != NULL);
   memcpy(sound, q->h, sound_bytes);
@@ -31,7 +31,7 @@ static void prepare(void) {
 
 // As open.c computes it.
 static uint64_t checksum_of(ipckit_layout_identity_t identity) {
-  identity.version = 0;
+  identity.start.version = 0;
   identity.checksum = 0;
   uint64_t hash = 0xcbf29ce484222325ULL;
   for (size_t i = 0; i < sizeof identity; i++) hash = (hash ^ ((uint8_t*)&identity)[i]) * 0x100000001b3ULL;
@@ -61,7 +61,7 @@ static void change_identity(ipckit_layout_identity_t* id, fuzz_input* in, bool f
                      .capacity_bytes = id->capacity_bytes};
   if (ring_geometry_derive(&g)) {
     id->cells = g.cells;
-    id->total_bytes = g.total_bytes;
+    id->start.total_bytes = g.total_bytes;
   }
   id->checksum = checksum_of(*id);
 }
@@ -83,7 +83,7 @@ static void plant(const char* path, fuzz_input* in) {
       const uint64_t at = 512 + fuzz_number(in, 2) % (sound_bytes - 520), word = fuzz_number(in, 4);
       FUZZ_CHECK(pwrite(fd, &word, 4, (off_t)(at & ~3ULL)) == 4);
     }
-    uint64_t length = id.total_bytes <= MOST_BYTES ? id.total_bytes : sound_bytes;
+    uint64_t length = id.start.total_bytes <= MOST_BYTES ? id.start.total_bytes : sound_bytes;
     if (how & 16) length = length / 4096 * (how >> 5) + fuzz_number(in, 2);
     FUZZ_CHECK(ftruncate(fd, (off_t)(length < MOST_BYTES ? length : MOST_BYTES)) == 0);
   }
@@ -97,6 +97,7 @@ static bool refusal(int result) {
     case IPCKIT_E_VERSION:
     case IPCKIT_E_BYTE_ORDER:
     case IPCKIT_E_NOT_A_QUEUE:
+    case IPCKIT_E_KIND:
     case IPCKIT_E_SIZE:
     case IPCKIT_E_HELD:
     case IPCKIT_E_PARTICIPANTS:

@@ -21,9 +21,9 @@ static void prepare(void) {
   fuzz_name(name);
   queue = fuzz_queue(name);
   FUZZ_CHECK(ipckit_queue_unlink(name, FUZZ_DIRECTORY) == 0);
-  sound = malloc(queue->map_bytes);
+  sound = malloc(queue->map.bytes);
   FUZZ_CHECK(sound != NULL);
-  memcpy(sound, queue->h, queue->map_bytes);
+  memcpy(sound, queue->h, queue->map.bytes);
 }
 
 // Gives what the queue holds to the dead, as a death at some instruction leaves it. A cell that is free
@@ -60,7 +60,7 @@ static void kill_some(fuzz_input* in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (queue == NULL) prepare();
-  memcpy(queue->h, sound, queue->map_bytes);
+  memcpy(queue->h, sound, queue->map.bytes);
   queue->leases = 0;
   queue->tasks.count = 0;
   fuzz_input in = {data, size};

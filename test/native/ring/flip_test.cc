@@ -121,7 +121,7 @@ class Flipped {
     held = message.token;
     EXPECT_EQ(ipckit_queue_verify(q_), 0);
     move_between_guards();
-    sound_.assign(bytes(), bytes() + q_->map_bytes);
+    sound_.assign(bytes(), bytes() + q_->map.bytes);
   }
   ~Flipped() { restore(); }
   ipckit_queue_t* queue() const { return q_; }
@@ -138,7 +138,7 @@ class Flipped {
  private:
   /// Whatever lies before and after the mapping faults. The mapping moves, so its addresses are made anew.
   void move_between_guards() {
-    const size_t guard = 1 << 20, size = q_->map_bytes;
+    const size_t guard = 1 << 20, size = q_->map.bytes;
     auto* whole = static_cast<uint8_t*>(
         mmap(nullptr, size + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     ASSERT_NE(whole, MAP_FAILED);
@@ -149,6 +149,7 @@ class Flipped {
       pointer = reinterpret_cast<std::remove_reference_t<decltype(pointer)>>(
           reinterpret_cast<uint8_t*>(pointer) + by);
     };
+    moved(q_->map.start);
     moved(q_->h);
     moved(q_->people.table);
     moved(q_->cells);

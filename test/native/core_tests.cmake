@@ -1,0 +1,16 @@
+# The tests of one part of the C core, each file in the folder a program of its own; PART_tests depends on them all.
+function(ipckit_core_tests part)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  add_custom_target(${part}_tests)
+  foreach(source IN LISTS tests)
+    get_filename_component(subject ${source} NAME_WE)
+    # Parts have tests of the same subject.
+    set(program ${part}_${subject})
+    add_executable(${program} ${source})
+    set_target_properties(${program} PROPERTIES OUTPUT_NAME ${subject})
+    target_link_libraries(${program} PRIVATE ipckit_static GTest::gtest_main)
+    target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/native)
+    add_dependencies(${part}_tests ${program})
+    gtest_discover_tests(${program} TEST_PREFIX "${part}." PROPERTIES TIMEOUT 120 DISCOVERY_MODE PRE_TEST)
+  endforeach()
+endfunction()
