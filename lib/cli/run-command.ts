@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
+import { isatty } from 'node:tty'
 import type { SyncObject } from '../sync/index.js'
 import { CommandError } from './failure.js'
 
@@ -26,7 +27,8 @@ export async function runCommand(command: readonly string[], held: SyncObject | 
   const stdio = ['inherit', 'inherit', 'inherit', ...(descriptor === undefined ? [] : [descriptor])] as const
   const child = spawn(file, args, { stdio: [...stdio] })
   if (descriptor !== undefined) closeSync(descriptor)
-  const signals = process.stdin.isTTY ? forwarded : [...forwarded, ...fromTerminal]
+  // Not process.stdin, which would take the command's input into its own hands.
+  const signals = isatty(0) ? forwarded : [...forwarded, ...fromTerminal]
   const forward = (name: NodeJS.Signals) => void child.kill(name)
   const ignore = () => {}
   for (const name of signals) process.on(name, forward)

@@ -15,7 +15,10 @@ test.each([false, true])(
     const total = keep(RawValue.create(name(), f64))
     const start = keep(Barrier.create(name(), { parties: processes + 1 }))
     const argument = { name: lock.name, counter: total.name, start: start.name, times, sync }
-    const contenders = Array.from({ length: processes }, () => new Program({ onTestFinished }, 'contender.mjs', argument))
+    const contenders = Array.from(
+      { length: processes },
+      () => new Program({ onTestFinished }, 'contender.mjs', argument),
+    )
     await start.wait()
     const said = await Promise.all(contenders.map(async (each) => JSON.parse(await each.says())))
     for (const each of contenders) expect(await each.ended).toMatchObject({ code: 0, errors: '' })
