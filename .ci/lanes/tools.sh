@@ -7,6 +7,7 @@ packages=(
   libgtest-dev                        # native tests
   clang-format clang-tidy black flake8
   python3-sysv-ipc                    # a peer in Python
+  libpython3.11-testsuite             # CPython's own tests
   spin                                # the model of the queue
   clang libclang-rt-14-dev llvm       # fuzzing
   gcovr                               # coverage

@@ -1,5 +1,5 @@
 """CPython's own test classes, with the classes of ipckit in place of multiprocessing's. Where
-Python comes without its tests (on Debian they are in libpython3-testsuite), there is nothing to
+Python comes without its tests (on Debian they are in libpython3.11-testsuite), there is nothing to
 run.
 
     python3 -m unittest cpython_test
