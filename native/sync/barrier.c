@@ -105,7 +105,12 @@ int ipckit_barrier_action_done(ipckit_sync_t* s, ipckit_wait_t* w) {
   int result = sync_enter(s, &wakes);
   if (result < 0) return result;
   ipckit_layout_waiter_t* place = sync_place(s, w);
-  const uint32_t state = place ? sync_state_of(place) : 0;
+  uint32_t state = place ? sync_state_of(place) : 0;
+  if (state == IPCKIT_WAITER_TURN && !all_live(s, ring_load(&s->h->generation))) {
+    result = sync_repair(s, &wakes, false);
+    if (result < 0) return sync_leave(s, &wakes, result);
+    state = sync_state_of(place);
+  }
   if (state == IPCKIT_WAITER_TURN) {
     sync_barrier_do(s, IPCKIT_BARRIER_PASSES, &wakes);
     sync_end_place(s, w, place);

@@ -174,6 +174,29 @@ TEST(Barrier, TheDeathOfAPartyBreaksItWhereverItIs) {
   }
 }
 
+TEST(Barrier, NobodyPassesWithAPartyThatDiedWhileItWaited) {
+  for (const bool in_action : {false, true}) {
+    Sync barrier(IPCKIT_KIND_BARRIER, 2);
+    Child party([&] { return pass(open_in_child(barrier.name())); });
+    await_waiters(barrier, 1);
+    ipckit_wait_t last = a_wait(IPCKIT_WAIT_BARRIER);
+    if (in_action) {
+      ASSERT_EQ(ipckit_sync_begin(barrier, &last), IPCKIT_BARRIER_ACTION);
+    }
+    party.signal(SIGKILL);
+    party.join();
+    // Before anybody looked for the dead.
+    if (in_action) {
+      EXPECT_EQ(ipckit_barrier_action_done(barrier, &last), IPCKIT_E_BROKEN);
+    } else {
+      EXPECT_EQ(pass(barrier), IPCKIT_E_BROKEN);
+    }
+    EXPECT_EQ(stat_of(barrier).broken, 1U);
+    EXPECT_EQ(stat_of(barrier).waiters, 0U);
+    EXPECT_EQ(ipckit_sync_verify(barrier), 0);
+  }
+}
+
 TEST(Barrier, TheDeathOfAnObserverAndAPeacefulCloseBreakNothing) {
   Sync barrier(IPCKIT_KIND_BARRIER, 2);
   Child observer([&] {
