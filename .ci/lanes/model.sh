@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the model of the queue (test/model/queue.pml) with spin: every interleaving of each configuration, and that
+# Checks the models of the queue (test/model/queue.pml) and of locks and friends (test/model/sync.pml) with spin: every interleaving of each configuration, and that
 # each mutant of the protocol is refuted. Prints states, depth and time of each.
 #   .ci/lanes/model.sh [short | long]     two minutes, or half an hour with the larger configurations
 set -euo pipefail
@@ -104,5 +104,45 @@ refuted RECOVER_ONE_SIDE "-DFINE=0 -DCRASHES=1 $fan_in"
 refuted OLD_NEXT_SEQ "-DFINE=0 -DCRASHES=1 $fan_in"
 refuted OLD_LISTS "-DFINE=0 -DCRASHES=1 $fan_in"
 refuted UNLOCK_BEFORE_REBUILD "-DFINE=0 -DCRASHES=1 $all"
+
+echo 'locks and friends'
+model=$PWD/test/model/sync.pml
+lock=-DOBJECT=1 semaphore=-DOBJECT=2 condition=-DOBJECT=3 barrier=-DOBJECT=4
+heirs="$condition -DPEOPLE=4 -DJOINED=1 -DCRASHES=2"
+holds "$lock -DCRASHES=2 -DROUNDS=2"
+holds "$lock -DCRASHES=1 -DLEAVES=2"
+holds "$lock -DCRASHES=0 -DPEOPLE=4"
+holds "$lock -DCRASHES=0 -DLEAVES=1"
+holds "$semaphore -DCRASHES=2"
+holds "$semaphore -DCRASHES=1 -DPERMITS=2"
+holds "$semaphore -DCRASHES=0 -DROUNDS=2"
+holds "$condition -DCRASHES=2 -DNOTICES=2"
+holds "$condition -DCRASHES=0 -DPEOPLE=4 -DNOTICES=2"
+holds "$heirs"
+holds "$barrier -DCRASHES=2"
+holds "$barrier -DCRASHES=1 -DLEAVES=1"
+
+echo 'and what must not hold of those'
+refuted NOTE_AFTER_FREE "$lock"
+refuted FORGET_BEFORE_TAKE "$lock"
+refuted RELEASE_WITHOUT_WAKE "$lock -DCRASHES=0"
+refuted TAKE_WITHOUT_BIT "$lock -DCRASHES=0"
+refuted UNBOUNDED_SLEEP "$lock"
+refuted OWNER_NOT_ASKED "$lock"
+refuted FREE_LIVING "$lock"
+refuted SLEEP_BLINDLY "$lock -DCRASHES=0"
+refuted LEAVE_WITHOUT_WAKE "$lock -DCRASHES=0 -DLEAVES=1"
+refuted VALUE_NOT_DERIVED "$semaphore"
+refuted DEAD_KEEP_PERMITS "$semaphore"
+refuted RELEASE_NOT_ADMITTED "$semaphore -DCRASHES=0"
+refuted UNBOUNDED_SLEEP "$semaphore"
+refuted NOT_PASSED_ON "$condition"
+refuted HEIR_NOT_KEPT "$heirs"
+refuted LEFT_BEFORE_PASSED_ON "$heirs"
+refuted PASSING_NOT_FINISHED "$heirs"
+refuted UNBOUNDED_SLEEP "$condition"
+refuted NO_JOURNAL "$barrier"
+refuted JOURNAL_CLEARED_FIRST "$barrier"
+refuted DEATH_NOT_BREAKING "$barrier"
 
 [ $surprises -eq 0 ] || { echo "$surprises surprises" && exit 1; }
