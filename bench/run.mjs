@@ -16,6 +16,7 @@ const benchmarks = {
   codec: 'struct messages against json, through the codec alone',
   'shared-memory': 'fields and atomic words of shared memory, against typed arrays and C',
   semaphore: 'taking and giving a free semaphore, against C',
+  sync: 'locks: free, handed over, and contended, against C, futex(2) and other packages',
   idle: 'what queues with pending gets cost',
   import: "what import 'ipckit' costs",
 }

@@ -258,10 +258,14 @@ export interface Native {
   ): number
   syncClose(handle: number, tokens: Int32Array): void
   syncUnlink(name: string): void
+  /** Undefined done; otherwise as syncTry. */
+  syncAcquire(handle: number): number | undefined
+  /** Undefined done. */
+  syncReleaseOne(handle: number): number | undefined
   /** 0 done, 1 done and the holder before died, -EAGAIN when it would have to wait. */
-  syncTry(handle: number, operation: number, count: number, agent: number): number
+  syncTry(handle: number, operation: number, count: number): number
   /** The number of the wait that has begun. */
-  syncBegin(handle: number, operation: number, count: number, agent: number): number
+  syncBegin(handle: number, operation: number, count: number): number
   /** As syncTry; 2: the action of the barrier is this one's. */
   syncAttempt(handle: number, wait: number): number
   /** 1: it was done already. */
@@ -273,7 +277,7 @@ export interface Native {
   /** 1: trying is worth it now, and no event comes. */
   syncArm(handle: number, wait: number, token: number): number
   syncBlock(handle: number, wait: number, milliseconds: number): number
-  syncRelease(handle: number, agent: number, count: number): number
+  syncRelease(handle: number, count: number): number
   syncReleaseShared(handle: number): number
   eventSet(handle: number): number
   eventClear(handle: number): number
@@ -284,7 +288,7 @@ export interface Native {
   barrierAbort(handle: number): number
   barrierReset(handle: number): number
   /** How often it is held. */
-  syncHolds(handle: number, agent: number): number
+  syncHolds(handle: number): number
   /** The name of the type; see lib/sync/stat.ts for the numbers. */
   syncStatus(handle: number, out: Float64Array): string
   syncLook(name: string, out: Float64Array): string

@@ -9,7 +9,11 @@ import { Peer } from './peer.mjs'
 import { launcher } from './placement.mjs'
 
 const rivals = join(import.meta.dirname, '../rivals')
-const disruptor = join(rivals, 'node_modules/shared-memory-disruptor')
+/** Those that are compiled here, and what that makes. */
+const compiled = {
+  'shared-memory-disruptor': 'build/Release/disruptor.node',
+  'fs-ext': 'build/Release/fs_ext.node',
+}
 
 function run(command, args, cwd) {
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
@@ -18,16 +22,27 @@ function run(command, args, cwd) {
 }
 
 /**
- * Installs what is missing. No install script runs: zeromq brings its binaries in its package, and
- * shared-memory-disruptor is compiled here, with the headers that lie beside Node.
+ * Installs what is missing. No install script runs: zeromq brings its binaries in its package, and what has to be
+ * compiled is compiled here, with the headers that lie beside Node.
  */
 export function install() {
-  if (!existsSync(disruptor)) run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], rivals)
-  if (existsSync(join(disruptor, 'build/Release/disruptor.node'))) return
+  const folders = Object.keys(compiled).map((name) => join(rivals, 'node_modules', name))
+  if (!folders.every((folder) => existsSync(folder)))
+    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], rivals)
+  for (const [name, product] of Object.entries(compiled)) compile(join(rivals, 'node_modules', name), product)
+}
+
+function compile(folder, product) {
+  if (existsSync(join(folder, product))) return
   const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')
   const prefix = dirname(dirname(process.execPath))
   const headers = existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : []
-  run(process.execPath, [gyp, 'rebuild', '--release', ...headers], disruptor)
+  run(process.execPath, [gyp, 'rebuild', '--release', ...headers], folder)
+}
+
+/** A package of the rivals. */
+export function rival(name) {
+  return createRequire(join(rivals, 'package.json'))(name)
 }
 
 function start(program, args, place, end) {

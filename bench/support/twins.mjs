@@ -29,9 +29,9 @@ export function compileTwin(scheme) {
   return compileOnce(`twin-${scheme}`, ['twin.c', calls[scheme]], scheme === 'shm' ? library : [])
 }
 
-/** A program that is made of one source of that name, likewise. */
-export function compilePeer(name) {
-  return compileOnce(name, [`${name}.c`])
+/** A program that is made of one source of that name, likewise; with libipckit where it needs that. */
+export function compilePeer(name, needsLibrary = false) {
+  return compileOnce(name, [`${name}.c`], needsLibrary ? library : [])
 }
 
 function compileOnce(name, files, others = []) {

@@ -162,8 +162,9 @@ IPCKIT_API int ipckit_barrier_abort(ipckit_sync_t* sync);
 /* Who waits gets IPCKIT_E_BROKEN; then it is whole again. */
 IPCKIT_API int ipckit_barrier_reset(ipckit_sync_t* sync);
 
-/* The descriptor whose lock says that this handle's owner lives; it stays the library's. Whoever has a duplicate of it,
-   dup(2), keeps what the handle holds when this process dies: for a command that is run under a lock. */
+/* The descriptor whose lock says that this handle's owner lives; it stays the library's. Whoever has a
+   duplicate of it, dup(2), keeps what the handle holds when this process dies: for a command that is run
+   under a lock. */
 IPCKIT_API int ipckit_sync_descriptor(ipckit_sync_t* sync);
 
 /* The bytes of a value, at a multiple of 128; NULL for other kinds. */

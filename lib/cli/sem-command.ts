@@ -33,7 +33,10 @@ export async function runUnderSemaphore(
   }
   // A name without a slash would be taken for a misspelled action.
   if (!/^(shm:)?\//.test(text))
-    throw new CommandError(`Expected wait, post, get, or a name such as /slots, received ${text}`, exitCodes.usage)
+    throw new CommandError(
+      `Expected wait, post, get, or a name such as /slots, received ${text}`,
+      exitCodes.usage,
+    )
   const semaphore = Semaphore.openOrCreate(nameOf(text), {
     value: permits,
     ...(mode !== undefined && { mode }),

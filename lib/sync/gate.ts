@@ -25,9 +25,6 @@ export interface DeadOwner {
 const doneAfterDeath = 1
 const actionIsMine = 2
 
-/** The caller of a call of the C library: an environment holds by one handle, so it is always the same. */
-const agent = 1
-
 const noTokens = new Int32Array(0)
 
 /** What a thread was asked for, and those whom its answer concerns. */
@@ -106,19 +103,34 @@ export class SyncGate implements Gate<SyncOperation> {
     const holder = this.ownership?.holder
     if (holder !== undefined && holder !== this) return holder.attempt(operation)
     if (this.waitsForItself(operation)) return false
-    const wait = this.#waits.size === 0 ? undefined : this.#waits.get(operation.key)
+    return this.#waits.size === 0 ? this.#try(operation) : this.#attempt(operation)
+  }
+
+  /** Without a wait that has begun: the way of who need not wait. */
+  #try(operation: SyncOperation): boolean {
+    const { code, count } = operation
     const result =
-      wait === undefined
-        ? native.syncTry(this.#handle, operation.code, operation.count, agent)
-        : native.syncAttempt(this.#handle, wait)
+      code === codes.acquire && count === 1
+        ? native.syncAcquire(this.#handle)
+        : native.syncTry(this.#handle, code, count)
+    return result === undefined || this.#isDone(result)
+  }
+
+  #attempt(operation: SyncOperation): boolean {
+    const wait = this.#waits.get(operation.key)
+    if (wait === undefined) return this.#try(operation)
+    const result = native.syncAttempt(this.#handle, wait)
     if (result === -errnoOf.EAGAIN) return false
-    if (wait !== undefined) {
-      this.#waits.delete(operation.key)
-      if (result === actionIsMine) this.actionWait = wait
-      else this.index = native.syncEnd(this.#handle, wait)
-      // A thread that goes on sleeping for this wait would hear nothing that is meant for the next one.
-      if (this.#questions.size > 0 && this.#unask(operation)) this.#tellEnd(operation)
-    }
+    this.#waits.delete(operation.key)
+    if (result === actionIsMine) this.actionWait = wait
+    else this.index = native.syncEnd(this.#handle, wait)
+    // A thread that goes on sleeping for this wait would hear nothing that is meant for the next one.
+    if (this.#questions.size > 0 && this.#unask(operation)) this.#tellEnd(operation)
+    return this.#isDone(result)
+  }
+
+  #isDone(result: number): boolean {
+    if (result === -errnoOf.EAGAIN) return false
     if (result < 0) throw this.error(result, 'acquire')
     if (result === doneAfterDeath) this.#death = native.syncDead(this.#handle)
     return true
@@ -130,7 +142,7 @@ export class SyncGate implements Gate<SyncOperation> {
 
   /** Announces a wait: whatever happens from now on counts for it. */
   begin(operation: SyncOperation): number {
-    const wait = native.syncBegin(this.#handle, operation.code, operation.count, agent)
+    const wait = native.syncBegin(this.#handle, operation.code, operation.count)
     if (wait < 0) throw this.error(wait, 'wait for')
     this.#waits.set(operation.key, wait)
     return wait
@@ -221,7 +233,9 @@ export class SyncGate implements Gate<SyncOperation> {
     if (--this.#held === 0) this.#letGo()
     const result = shared
       ? native.syncReleaseShared(this.#handle)
-      : native.syncRelease(this.#handle, agent, operation.count)
+      : operation.count === 1
+        ? (native.syncReleaseOne(this.#handle) ?? 0)
+        : native.syncRelease(this.#handle, operation.count)
     if (this.#behindOurselves.size > 0) this.#hear()
     if (this.#closing && this.#held === 0) this.#close()
     if (result < 0) throw this.error(result, action)
@@ -235,7 +249,7 @@ export class SyncGate implements Gate<SyncOperation> {
 
   /** Why this handle does not hold it any more; undefined while it does. */
   checkHolds(): IpcError | undefined {
-    const result = native.syncHolds(this.#handle, agent)
+    const result = native.syncHolds(this.#handle)
     if (result > 0) return undefined
     return result === 0
       ? notHeldError(this.address, 'hold', 'another one took it from this handle')
@@ -305,7 +319,7 @@ export class SyncGate implements Gate<SyncOperation> {
 
   #undo({ key, count }: SyncOperation): void {
     if (key === 'shared') native.syncReleaseShared(this.#handle)
-    else native.syncRelease(this.#handle, agent, count)
+    else native.syncRelease(this.#handle, count)
   }
 
   #letGo(): void {

@@ -62,7 +62,7 @@ export abstract class Lockable extends SyncObject {
    * @throws {@link TimeoutError}; the signal's reason; {@link ClosedError}; {@link RemovedError}. Then nothing was
    *   acquired. {@link OwnerDiedError} when `strict`.
    */
-  async acquire(options?: AcquireOptions): Promise<Guard> {
+  acquire(options?: AcquireOptions): Promise<Guard> {
     return this.acquireAs(this.operation, options)
   }
 
@@ -124,11 +124,23 @@ export abstract class Lockable extends SyncObject {
     return this.gate
   }
 
-  protected async acquireAs(operation: SyncOperation, options: AcquireOptions | undefined): Promise<Guard> {
-    const take = operation.key === 'shared' ? this.#takeShared : this.#takeExclusive
-    if (options === undefined) return this.line.do(operation, take)
+  /** Not an async function: its promise would cost as much as the lock. */
+  protected acquireAs(operation: SyncOperation, options: AcquireOptions | undefined): Promise<Guard> {
+    if (options !== undefined) return this.#acquireWith(operation, options)
+    try {
+      return this.line.do(operation, this.#takeOf(operation))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async #acquireWith(operation: SyncOperation, options: AcquireOptions): Promise<Guard> {
     checkHolderOptions(options, asyncKeys)
-    return this.#heed(await this.line.do(operation, take, options), options)
+    return this.#heed(await this.line.do(operation, this.#takeOf(operation), options), options)
+  }
+
+  #takeOf({ key }: SyncOperation): () => Guard {
+    return key === 'shared' ? this.#takeShared : this.#takeExclusive
   }
 
   protected tryAcquireAs(operation: SyncOperation, options: HolderOptions | undefined): Guard | undefined {

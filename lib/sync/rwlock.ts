@@ -44,7 +44,7 @@ export class RWLock extends Lockable {
   }
 
   /** Acquires it to read, together with others who read; waits and throws as {@link acquire} does. */
-  async acquireShared(options?: AcquireOptions): Promise<Guard> {
+  acquireShared(options?: AcquireOptions): Promise<Guard> {
     return this.acquireAs(acquireShared, options)
   }
 

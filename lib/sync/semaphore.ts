@@ -132,7 +132,7 @@ export class Semaphore extends SyncObject {
    */
   release(count = 1): void {
     this.line.checkOpen()
-    const result = native.syncRelease(this.gate.handle, 0, checkInteger('count', count, 1, most))
+    const result = native.syncRelease(this.gate.handle, checkInteger('count', count, 1, most))
     if (result < 0) throw this.gate.error(result, 'release')
     this.line.poke()
   }

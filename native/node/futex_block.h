@@ -6,8 +6,8 @@
 
 namespace ipckit::node {
 
-/// Blocks until trying may be worth it: 1; 0 when it was not in time; -EINTR after a signal that ends waits; or
-/// negative.
+/// Blocks until trying may be worth it: 1; 0 when it was not in time; -EINTR after a signal that ends waits;
+/// or negative.
 int block_at(environment& self, sys::futex_source& source, double milliseconds);
 
 }  // namespace ipckit::node

@@ -30,7 +30,8 @@ int32_t answer(sync_object& object, int result, const ipckit_wait_t& facts) {
 }
 
 /// syncOpen(name, how, kind, numbers, type, initial): handle. `how`: 0 open, 1 create, 2 either. `numbers`:
-/// Float64Array [value, bytes, participants, waiters, mode, flags], 0 for the default. An empty `type` is any.
+/// Float64Array [value, bytes, participants, waiters, mode, flags], 0 for the default. An empty `type` is
+/// any.
 napi_value sync_open(napi_env env, napi_callback_info info) {
   const arguments<6> given(env, info);
   const std::string name = given.text(0);
@@ -56,9 +57,7 @@ napi_value sync_open(napi_env env, napi_callback_info info) {
   ipckit_refusal_t refusal{};
   ipckit_sync_t* object = nullptr;
   const int32_t how = given.integer(1);
-  const auto open = how == 0   ? ipckit_sync_open
-                    : how == 1 ? ipckit_sync_create
-                               : ipckit_sync_open_or_create;
+  const auto open = how == 0 ? ipckit_sync_open : how == 1 ? ipckit_sync_create : ipckit_sync_open_or_create;
   // The library installs a handler of SIGBUS with the first object.
   sys::stay_loaded(reinterpret_cast<void*>(&ipckit_sync_open));
   const int result = open(name.c_str(), &options, &refusal, &object);
@@ -90,32 +89,60 @@ napi_value sync_unlink(napi_env env, napi_callback_info info) {
   return result == 0 ? nullptr : throw_failure(env, {-result, "unlink"});
 }
 
-/// syncTry(handle, operation, count, agent): 0 done, 1 done and the holder before died (see syncDead), -EAGAIN
-/// when it would have to wait, or negative
-napi_value sync_try(napi_env env, napi_callback_info info) {
-  const arguments<4> given(env, info);
+/// The one caller of this environment: see lib/sync/gate.ts.
+constexpr uint64_t agent = 1;
+
+int32_t try_once(sync_object& object, ipckit_wait_t& facts) {
+  // What nobody finds any more keeps nobody out.
+  if (object.was_removed()) return -EIDRM;
+  const int result = ipckit_sync_wait(object.get(), &facts, 0);
+  if (facts.owner_died != 0) object.remember_death(facts);
+  return answer(object, result, facts);
+}
+
+/// 0, the usual result, as undefined, which costs nothing to make.
+napi_value unless_done(napi_env env, int32_t result) { return result == 0 ? nullptr : to_js(env, result); }
+
+/// syncAcquire(handle): as syncTry for one of whatever the object is. Each argument would cost 3 ns.
+napi_value sync_acquire(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
   if (object == nullptr) return to_js(env, -EBADF);
-  // What nobody finds any more keeps nobody out.
-  if (object->was_removed()) return to_js(env, -EIDRM);
+  ipckit_wait_t facts{};
+  facts.operation = IPCKIT_ACQUIRE;
+  facts.agent = agent;
+  return unless_done(env, try_once(*object, facts));
+}
+
+/// syncReleaseOne(handle): gives back one of what syncAcquire took: undefined, or negative
+napi_value sync_release_one(napi_env env, napi_callback_info info) {
+  const arguments<1> given(env, info);
+  const sync_object* object = find(given.self(), given.integer(0));
+  if (object == nullptr) return to_js(env, -EBADF);
+  return unless_done(env, ipckit_sync_release(object->get(), agent, 1));
+}
+
+/// syncTry(handle, operation, count): 0 done, 1 done and the holder before died (see syncDead), -EAGAIN
+/// when it would have to wait, or negative
+napi_value sync_try(napi_env env, napi_callback_info info) {
+  const arguments<3> given(env, info);
+  sync_object* object = find(given.self(), given.integer(0));
+  if (object == nullptr) return to_js(env, -EBADF);
   ipckit_wait_t facts{};
   facts.operation = static_cast<uint32_t>(given.integer(1));
   facts.count = static_cast<uint32_t>(given.integer(2));
-  facts.agent = static_cast<uint64_t>(given.integer(3));
-  const int result = ipckit_sync_wait(object->get(), &facts, 0);
-  if (facts.owner_died != 0) object->remember_death(facts);
-  return to_js(env, answer(*object, result, facts));
+  facts.agent = agent;
+  return to_js(env, try_once(*object, facts));
 }
 
-/// syncBegin(handle, operation, count, agent): announces a wait: its number, for syncAttempt and the others
+/// syncBegin(handle, operation, count): announces a wait: its number, for syncAttempt and the others
 napi_value sync_begin(napi_env env, napi_callback_info info) {
-  const arguments<4> given(env, info);
+  const arguments<3> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
   if (object == nullptr) return to_js(env, -EBADF);
   if (object->was_removed()) return to_js(env, -EIDRM);
   return to_js(env, object->begin(static_cast<uint32_t>(given.integer(1)),
-                                  static_cast<uint32_t>(given.integer(2)),
-                                  static_cast<uint64_t>(given.integer(3))));
+                                  static_cast<uint32_t>(given.integer(2)), agent));
 }
 
 /// syncAttempt(handle, wait): as syncTry, of a wait that has begun; 2 when the barrier's action is this one's
@@ -129,7 +156,8 @@ napi_value sync_attempt(napi_env env, napi_callback_info info) {
   return to_js(env, answer(*object, wait->result, wait->facts));
 }
 
-/// syncCancel(handle, wait): takes a wait back: 0; 1 when it was done already, and is the caller's; or negative
+/// syncCancel(handle, wait): takes a wait back: 0; 1 when it was done already, and is the caller's; or
+/// negative
 napi_value sync_cancel(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
@@ -166,8 +194,8 @@ napi_value sync_dead(napi_env env, napi_callback_info info) {
   return dead;
 }
 
-/// syncArm(handle, wait, token): asks for one event of the token, when trying is worth it; 0, 1 when it is now, or
-/// -errno
+/// syncArm(handle, wait, token): asks for one event of the token, when trying is worth it; 0, 1 when it is
+/// now, or -errno
 napi_value sync_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
@@ -180,8 +208,8 @@ napi_value sync_arm(napi_env env, napi_callback_info info) {
   return to_js(env, asked.ok() ? 0 : -asked.why().error);
 }
 
-/// syncBlock(handle, wait, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR after a
-/// signal that ends waits; or negative
+/// syncBlock(handle, wait, milliseconds): blocks until trying may be worth it: 1; 0 not in time; -EINTR after
+/// a signal that ends waits; or negative
 napi_value sync_block(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   sync_object* object = find(given.self(), given.integer(0));
@@ -191,13 +219,12 @@ napi_value sync_block(napi_env env, napi_callback_info info) {
   return to_js(env, block_at(given.self(), *object->source(*wait), given.number(2)));
 }
 
-/// syncRelease(handle, agent, count): 0 or negative
+/// syncRelease(handle, count): 0 or negative
 napi_value sync_release(napi_env env, napi_callback_info info) {
-  const arguments<3> given(env, info);
+  const arguments<2> given(env, info);
   const sync_object* object = find(given.self(), given.integer(0));
   if (object == nullptr) return to_js(env, -EBADF);
-  return to_js(env, ipckit_sync_release(object->get(), static_cast<uint64_t>(given.integer(1)),
-                                        static_cast<uint32_t>(given.integer(2))));
+  return to_js(env, ipckit_sync_release(object->get(), agent, static_cast<uint32_t>(given.integer(1))));
 }
 
 /// A call of the library that takes the handle and nothing else.
@@ -225,13 +252,13 @@ napi_value barrier_action_done(napi_env env, napi_callback_info info) {
   return to_js(env, ipckit_barrier_action_done(object->get(), &wait->facts));
 }
 
-/// syncHolds(handle, agent): how often it is held; 0 when it is not; -EIDRM when the name is gone; or negative
+/// syncHolds(handle): how often it is held; 0 when it is not; -EIDRM when the name is gone; or negative
 napi_value sync_holds(napi_env env, napi_callback_info info) {
-  const arguments<2> given(env, info);
+  const arguments<1> given(env, info);
   const sync_object* object = find(given.self(), given.integer(0));
   if (object == nullptr) return to_js(env, -EBADF);
   if (ipckit_sync_is_unlinked(object->get()) == 1) return to_js(env, -EIDRM);
-  return to_js(env, ipckit_sync_holds(object->get(), static_cast<uint64_t>(given.integer(1))));
+  return to_js(env, ipckit_sync_holds(object->get(), agent));
 }
 
 /// The numbers of lib/sync/stat.ts, in its order; returns the name of the type.
@@ -287,7 +314,8 @@ napi_value sync_participants(napi_env env, napi_callback_info info) {
   return participants_to_js(env, attached, static_cast<size_t>(count));
 }
 
-/// syncMap(handle): the bytes of a value as memory of its own, up to a multiple of 8: a handle of the map calls
+/// syncMap(handle): the bytes of a value as memory of its own, up to a multiple of 8: a handle of the map
+/// calls
 napi_value sync_map(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   environment& self = given.self();
@@ -320,6 +348,8 @@ void define_sync(Napi::Env env, Napi::Object exports, environment& self) {
   define(env, exports, self, "syncOpen", sync_open);
   define(env, exports, self, "syncClose", sync_close);
   define(env, exports, self, "syncUnlink", sync_unlink);
+  define(env, exports, self, "syncAcquire", sync_acquire);
+  define(env, exports, self, "syncReleaseOne", sync_release_one);
   define(env, exports, self, "syncTry", sync_try);
   define(env, exports, self, "syncBegin", sync_begin);
   define(env, exports, self, "syncAttempt", sync_attempt);

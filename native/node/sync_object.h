@@ -19,7 +19,8 @@ class sync_object {
   ipckit_sync_t* get() const { return object_.get(); }
 
   /// Gives back what the handle holds. An object that goes without this leaves as the dead do: whoever holds
-  /// something when its environment ends, as a worker that is terminated, has not come to the end of its work.
+  /// something when its environment ends, as a worker that is terminated, has not come to the end of its
+  /// work.
   void close();
 
   /// Whether the name is gone, as far as was looked: a few times a second at most.

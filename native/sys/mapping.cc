@@ -44,8 +44,8 @@ outcome<std::unique_ptr<mapping>> mapping::of_segment(int id, bool writable) {
 outcome<std::unique_ptr<mapping>> mapping::of_shared(void* at, size_t size) {
   const size_t offset = reinterpret_cast<uintptr_t>(at) % page_bytes();
   char* const first = static_cast<char*>(at) - offset;
-  // From a size of 0 a shared mapping is not moved but mapped once more, mremap(2): the very same file, whatever
-  // has its name by now.
+  // From a size of 0 a shared mapping is not moved but mapped once more, mremap(2): the very same file,
+  // whatever has its name by now.
   void* const pages = ::mremap(first, 0, to_whole_pages(offset + size), MREMAP_MAYMOVE);
   if (pages == MAP_FAILED) return last_failure("mremap");
   std::unique_ptr<mapping> made(new mapping(pages, offset, size, true, false));
@@ -55,9 +55,7 @@ outcome<std::unique_ptr<mapping>> mapping::of_shared(void* at, size_t size) {
   return made;
 }
 
-size_t mapping::whole_pages() const {
-  return to_whole_pages(static_cast<size_t>(data_ - pages_) + size_);
-}
+size_t mapping::whole_pages() const { return to_whole_pages(static_cast<size_t>(data_ - pages_) + size_); }
 
 void mapping::retire() {
   // The guard first: it must not lay its zeros over ours later, which whoever has a view may have written to.

@@ -18,8 +18,8 @@ class mapping {
   /// Attaches a System V segment, shmat(2). It cannot be truncated.
   static outcome<std::unique_ptr<mapping>> of_segment(int id, bool writable);
 
-  /// Maps a part of what is mapped already and shared with other processes once more: whoever mapped it first may
-  /// unmap that. `at` may be any address in it.
+  /// Maps a part of what is mapped already and shared with other processes once more: whoever mapped it first
+  /// may unmap that. `at` may be any address in it.
   static outcome<std::unique_ptr<mapping>> of_shared(void* at, size_t size);
 
   mapping(const mapping&) = delete;

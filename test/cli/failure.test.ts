@@ -5,12 +5,17 @@ import { describe, expect, test } from 'vitest'
 import { exitCodeOf } from '../../lib/cli/failure.js'
 
 const codes: Record<IpckitErrorCode, number> = {
+  ERR_IPC_BOUND: 1,
+  ERR_IPC_BROKEN: 1,
   ERR_IPC_CLOSED: 1,
   ERR_IPC_CORRUPT: 1,
   ERR_IPC_DECODE: 1,
   ERR_IPC_ENCODE: 2,
   ERR_IPC_EOF: 3,
   ERR_IPC_HELD: 1,
+  ERR_IPC_KIND: 2,
+  ERR_IPC_NOT_HELD: 1,
+  ERR_IPC_OWNER_DIED: 1,
   ERR_IPC_PARTICIPANTS: 1,
   ERR_IPC_PREFETCH: 1,
   ERR_IPC_RECYCLED: 4,
@@ -24,6 +29,7 @@ const codes: Record<IpckitErrorCode, number> = {
   ERR_IPC_UNINITIALIZED: 1,
   ERR_IPC_UNSAFE: 5,
   ERR_IPC_UNSUPPORTED: 1,
+  ERR_IPC_WAITERS: 1,
 }
 
 const errorOf = (code: IpckitErrorCode) => {

@@ -6,6 +6,7 @@ import {
   bytes,
   ClosedError,
   chars,
+  type FieldType,
   f32,
   f64,
   i8,
@@ -41,8 +42,8 @@ describe('Value', () => {
     ['struct', point, { id: 1, at: 0.5, label: 'a' }, { id: -7, at: -0.25, label: 'beta' }],
   ] as const)('%s: what one handle writes another reads', (_, type, first, second) => {
     const fresh = name()
-    const value = keep(Value.create<unknown>(fresh, type, first))
-    const other = keep(RawValue.open<unknown>(fresh, type))
+    const value = keep(Value.create(fresh, type as FieldType<unknown>, first))
+    const other = keep(RawValue.open(fresh, type as FieldType<unknown>))
     expect(other.value).toEqual(first)
     other.value = second
     expect(value.value).toEqual(second)
@@ -68,7 +69,7 @@ describe('Value', () => {
     ['i64', i64, 2n ** 63n - 1n, 1n, -(2n ** 63n)],
     ['u64', u64, 1n, 2n, 3n],
   ] as const)('%s: add and compareExchange', (_, type, start, amount, sum) => {
-    const value = keep(Value.create<number | bigint>(name(), type as never, start))
+    const value = keep(Value.create(name(), type as unknown as FieldType<number | bigint>, start))
     expect([value.add(amount), value.value]).toEqual([start, sum])
     expect([value.compareExchange(start, amount), value.value]).toEqual([sum, sum])
     expect([value.compareExchange(sum, amount), value.value]).toEqual([sum, amount])
@@ -123,15 +124,15 @@ describe('Value', () => {
     const fresh = name()
     keep(Value.create(fresh, f64, 1))
     for (const open of [
-      () => Value.open(fresh, i64),
-      () => RawValue.openOrCreate(fresh, f32),
-      () => SharedArray.open(fresh, f64),
+      (): unknown => Value.open(fresh, i64),
+      (): unknown => RawValue.openOrCreate(fresh, f32),
+      (): unknown => SharedArray.open(fresh, f64),
     ]) {
-      const error = await Promise.resolve()
+      const error: unknown = await Promise.resolve()
         .then(open)
         .catch((reason) => reason)
       expect(error).toMatchObject({ code: 'ERR_IPC_TYPE' })
-      expect(error.message).toMatch(/f64.*(i64|f32|f64\[\])/)
+      expect((error as Error).message).toMatch(/f64.*(i64|f32|f64\[\])/)
     }
   })
 
