@@ -781,6 +781,15 @@ begin:
     :: token_cell != NONE ->
        if
        :: op = ACK
+       :: kept_cell != NONE -> /* the older one first */
+          d_step {
+            cell = kept_cell; kept_cell = token_cell; token_cell = cell;
+            cell = kept_generation; kept_generation = token_generation; token_generation = cell;
+            cell = kept_message; kept_message = token_message; token_message = cell;
+            cell = kept_delivery; kept_delivery = token_delivery; token_delivery = cell;
+            cell = 0
+          };
+          op = ACK
        :: nacks < NACKS -> nacks++; op = NACK
        :: keeps < KEEPS && kept_cell == NONE ->
           keeps++;
