@@ -184,3 +184,34 @@ describe('ls, stat and rm', () => {
     expect((await ipckit(['stat', '--sync', 'posix:/x'])).code).toBe(2)
   })
 })
+
+test('the doctor names a holder that is stopped, and how to let it go on', async () => {
+  const fresh = name()
+  const lock = keep(Lock.create(fresh))
+  const running = start(['lock', fresh, '--', 'sleep', '30'])
+  await until(() => lock.locked)
+  const checksOf = async () =>
+    JSON.parse((await ipckit(['doctor', lock.address, '--json'])).stdout).checks.filter(
+      ({ group }: { group: string }) => group === lock.address,
+    )
+  expect(
+    (await checksOf()).map(({ name: what, verdict }: { name: string; verdict: string }) => [what, verdict]),
+  ).toEqual([
+    ['kind', 'ok'],
+    ['owner and mode', 'ok'],
+    ['holder', 'ok'],
+    ['participants', 'ok'],
+    ['waiting', 'ok'],
+  ])
+  running.child.kill('SIGSTOP')
+  const waiting = lock.acquire().catch(() => {})
+  await until(() => lock.stat().waiters === 1)
+  const holder = (await checksOf()).find(({ name: what }: { name: string }) => what === 'holder')
+  expect(holder).toMatchObject({
+    verdict: 'bad',
+    remark: expect.stringContaining(`kill -CONT ${running.child.pid}`),
+  })
+  running.child.kill('SIGKILL')
+  await lock.close()
+  await waiting
+})

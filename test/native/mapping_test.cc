@@ -36,6 +36,22 @@ TEST(mapping, shows_the_same_bytes_as_another_one) {
   EXPECT_FALSE(memory.pages->lost());
 }
 
+TEST(mapping, of_shared_memory_outlives_the_first_mapping_and_begins_anywhere) {
+  scratch memory;
+  char* const at = memory.pages->data() + page + 128;
+  const auto again = std::move(mapping::of_shared(at, page).value());
+  at[5] = 'x';
+  EXPECT_EQ(again->data()[5], 'x');
+  EXPECT_EQ(again->size(), page);
+  again->data()[page - 1] = 'y';
+  EXPECT_EQ(at[page - 1], 'y');
+  memory.pages.reset();
+  EXPECT_EQ(again->data()[5], 'x');
+  again->retire();
+  EXPECT_EQ(again->data()[5], 0);
+  EXPECT_FALSE(again->lost());
+}
+
 TEST(mapping, of_a_closed_descriptor_fails_and_names_the_call) {
   const auto failed = mapping::of_file(-1, page, true);
   ASSERT_FALSE(failed.ok());

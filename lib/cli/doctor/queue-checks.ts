@@ -6,13 +6,16 @@ import { fifoStat } from '../fifo-kind.js'
 import { octal, userName } from '../owner.js'
 import { isPosix } from '../queues.js'
 import { isShm } from '../shm-open.js'
+import { isSync } from '../sync-kinds.js'
 import { byUse, type Check } from './check.js'
+import { syncChecks } from './sync-checks.js'
 
 const accesses = { read: 'receive', write: 'send' } as const
 
-/** Looks how full a queue is, and what this user may do with it. */
+/** Looks how full a queue is, and what this user may do with it; of a lock, who is in the way. */
 export async function queueChecks(address: string): Promise<Check[]> {
   if (isPosix(address)) return posixQueueChecks(address)
+  if (isSync(address)) return syncChecks(address)
   if (isShm(address)) return shmQueueChecks(address)
   return isFifo(address) ? fifoChecks(address) : sysvQueueChecks(address)
 }
