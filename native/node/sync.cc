@@ -279,6 +279,8 @@ napi_value sync_status(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const sync_object* object = find(given.self(), given.integer(0));
   if (object == nullptr) return throw_failure(env, {EBADF, "stat"});
+  // What the dead held is told as what it is, also when nobody has asked for it since.
+  (void)ipckit_sync_sweep(object->get());
   ipckit_sync_stat_t now{};
   const int result = ipckit_sync_stat(object->get(), &now);
   return result < 0 ? throw_failure(env, {-result, "stat"}) : lay_stat(env, given.raw(1), now);

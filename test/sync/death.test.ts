@@ -215,6 +215,16 @@ describe('Semaphore', () => {
     expect(slots.value).toBe(4)
   })
 
+  test('they are back in `value` although nobody asks for them', async () => {
+    const fresh = name()
+    const slots = keep(Semaphore.create(fresh, { value: 2 }))
+    const holder = await Remote.open('Semaphore', fresh)
+    await holder.call('acquire', { permits: 2 })
+    expect(slots.value).toBe(0)
+    await holder.agent.end()
+    expect(slots.value).toBe(2)
+  })
+
   test('permits of a worker thread that is terminated come back', async () => {
     const fresh = name()
     const slots = keep(Semaphore.create(fresh, { value: 2 }))
@@ -302,6 +312,20 @@ describe('Barrier', () => {
     const places = await Promise.all([mine, other.call('wait')])
     expect(places.sort()).toEqual([0, 1])
   })
+})
+
+test('stat and `broken` tell of a death that nobody has met yet', async () => {
+  const [one, two] = [name(), name()]
+  const lock = keep(Lock.create(one))
+  const barrier = keep(Barrier.create(two, { parties: 2 }))
+  const agent = await Agent.start()
+  const holder = await Remote.in(agent, 'Lock', one)
+  await Remote.in(agent, 'Barrier', two)
+  await holder.call('acquire')
+  await agent.end()
+  expect([lock.locked, lock.stat().ownerDied, barrier.broken]).toEqual([false, true, true])
+  const guard = lock.acquireSync()
+  expect(guard.ownerDied?.pid).toBe(holder.pid)
 })
 
 test('Event: waiters that are killed keep nobody from being woken, and set waits for none of them', async () => {
