@@ -247,9 +247,7 @@ test('256 participants at once, in all three languages, exchange messages, and a
   expect(queue.stat().participants.filter(({ alive }) => alive)).toHaveLength(256)
   await expect(QueuePeer.start('C', 'open', name)).rejects.toThrow('PARTICIPANTS')
   await expect(QueuePeer.start('Node', 'open', name)).rejects.toThrow('PARTICIPANTS')
-  await expect(Queue.open(`shm:${name}`, { codec: json() })).rejects.toThrow(
-    'as many handles are open as the queue allows',
-  )
+  await expect(Queue.open(`shm:${name}`, { codec: json() })).rejects.toThrow('as many handles are open')
   // Everybody puts one and gets one, all at the same time.
   const puts = started.map((peer, id) => peer.ask('put', id, 100, 0, patience))
   const gets = started.map((peer) => peer.ask('get', patience))
