@@ -257,7 +257,9 @@ describe.each(Object.keys(kinds))('%s', (kind) => {
   for (const [at, state] of states.entries()) {
     // What is held by another is not told apart where nothing can be held, or where the owner is this environment.
     if (state === 'held' && holders[kind] === undefined) continue
-    test.each(rows)(`%s of one that is ${state}`, async (_, call, ...said) => {
+    // Each of these waits for the next look; everything that is to be removed is made before.
+    const run = state === 'removed' ? test.concurrent : test
+    run.each(rows)(`%s of one that is ${state}`, async (_, call, ...said) => {
       const object = await bring(kind, state)
       let outcome: unknown
       const code = await codeOf(async () => {
