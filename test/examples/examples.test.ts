@@ -192,6 +192,8 @@ test('every example is run here', () => {
       ...['existing-daemon/ask.mjs', 'existing-daemon/daemon.c'],
       // In shm.test.ts.
       ...['dead-letters.mjs', 'jobs.mjs', 'survivor.mjs', 'worker.mjs'].map((file) => `shm/${file}`),
+      // In sync.test.ts.
+      ...['barrier', 'condition', 'leader', 'lock', 'rate-limit'].map((name) => `sync/${name}.mjs`),
       // In shared-memory.test.ts.
       ...['feed.mjs', 'look.c', 'look.py', 'views.mjs'].map((file) => `shared-memory/${file}`),
     ].sort(),
