@@ -81,8 +81,9 @@ static uint32_t arm(ipckit_layout_wait_t* place, bool large) {
 static int64_t bound(ring_queue* q, uint32_t interest, int64_t now, int64_t end) {
   int64_t ns = end - now < SLEEP_BOUND ? end - now : SLEEP_BOUND;
   if (interest & IPCKIT_WAIT_ITEMS) {
-    int64_t due = ring_next_due(q) - now;
-    if (due < ns) ns = due < RING_MILLISECOND / 20 ? RING_MILLISECOND / 20 : due;
+    // Compared and not subtracted first: a time in the file may be any number.
+    const int64_t due = ring_next_due(q), soon = now + RING_MILLISECOND / 20;
+    if (due < now + ns) ns = (due < soon ? soon : due) - now;
   }
   return ns;
 }

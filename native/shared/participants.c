@@ -146,8 +146,9 @@ bool ring_people_look_due(int64_t* mine, uint64_t* common) {
   int64_t since_mine = now - ring_load(mine);
   if (since_mine < SWEEP_EVERY) return false;
   // One of all participants is enough, unless whoever it was lies: clocks differ between time namespaces.
-  int64_t since_any = now - (int64_t)ring_load(common);
-  if (since_any >= 0 && since_any < SWEEP_EVERY && since_mine < SWEEP_AT_LEAST_EVERY) return false;
+  // Without a sign, so that a time that cannot be is long ago.
+  uint64_t since_any = (uint64_t)now - ring_load(common);
+  if (since_any < SWEEP_EVERY && since_mine < SWEEP_AT_LEAST_EVERY) return false;
   ring_store(mine, now);
   ring_store(common, (uint64_t)now);
   return true;

@@ -306,6 +306,16 @@ TEST(Handles, WhosePlaceWasTakenAreOfNoUse) {
   EXPECT_EQ(put(queue, "y"), 0);
 }
 
+TEST(Participants, ALastLookAtAnImpossibleTimeIsNoLook) {
+  // Of the clock of another time namespace, or scribbled over; sums of it must not go round.
+  for (uint64_t common : {~0ULL, 1ULL << 63, (1ULL << 63) - 1}) {
+    int64_t mine = 0;
+    EXPECT_TRUE(ring_people_look_due(&mine, &common));
+    EXPECT_EQ(static_cast<int64_t>(common), mine);
+    EXPECT_FALSE(ring_people_look_due(&mine, &common)) << "it was just now";
+  }
+}
+
 TEST(Participants, APlaceWhoseByteIsLockedIsPassedOver) {
   Queue queue;
   ipckit_queue_t* q = queue;
