@@ -226,8 +226,8 @@ class Harness {
         ASSERT_GE(removed, 0);
         ledger_.cleared += static_cast<uint64_t>(removed);
       }
-      // With a handle of its own only: a second mapping of the same bytes is other memory to the thread sanitizer,
-      // and what is ordered by a lock there looks unordered here.
+      // With a handle of its own only: a second mapping of the same bytes is other memory to the thread
+      // sanitizer, and what is ordered by a lock there looks unordered here.
       if (plan_.separate && turn % 4 == 3) Guest passing(queue_.name());
       std::this_thread::sleep_for(std::chrono::microseconds(500));
     }
