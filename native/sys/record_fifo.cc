@@ -25,6 +25,8 @@ constexpr size_t header_bytes = record_fifo::header_bytes;
 constexpr size_t end_bytes = 4;
 /// Others hold a lock for the time of a few system calls. Who does not get it in so many tries sleeps.
 constexpr int lock_attempts = 32;
+/// How long a look waits for somebody who was interrupted while he reads.
+constexpr double look_patience_ms = 500;
 
 uint32_t little_endian(uint32_t value) {
   return std::endian::native == std::endian::little ? value : __builtin_bswap32(value);
@@ -139,9 +141,14 @@ int peephole::has_writer(int fifo) {
 /// A lock that is held until the end of a scope, or could not be had.
 class record_fifo::held_lock {
  public:
-  held_lock(record_fifo& fifo, lock_byte which, short type, int attempts = lock_attempts)
+  held_lock(record_fifo& fifo, lock_byte which, short type, double patience_ms = 0)
       : fifo_(fifo), which_(which) {
-    while ((error_ = fifo.lock(which, type)) == -EAGAIN && --attempts > 0) ::sched_yield();
+    for (int attempts = lock_attempts; (error_ = fifo.lock(which, type)) == -EAGAIN && attempts > 1;
+         attempts--)
+      ::sched_yield();
+    if (error_ != -EAGAIN || patience_ms == 0) return;
+    const deadline patience = deadline::in_milliseconds(patience_ms);
+    while ((error_ = fifo.lock(which, type)) == -EAGAIN && !patience.expired()) sleep_briefly(patience);
   }
   ~held_lock() {
     if (error_ == 0) fifo_.lock(which_, F_UNLCK);
@@ -400,7 +407,7 @@ int record_fifo::receive(peephole& hole, char* buffer, size_t size, int max, std
 }
 
 int record_fifo::peek(peephole& hole, char* buffer, size_t size, size_t position, record& into) {
-  const held_lock reading(*this, lock_byte::reading, F_WRLCK);
+  const held_lock reading(*this, lock_byte::reading, F_WRLCK, look_patience_ms);
   if (reading.error() != 0) return reading.error();
   if (const int there = unread(); there <= 0) return there == 0 && was_removed() ? -EIDRM : there;
   const ssize_t seen = hole.look(descriptor(), buffer, size, capacity_);
@@ -431,7 +438,8 @@ outcome<record_fifo_status> record_fifo::status(peephole& hole) {
   if (refresh() < 0) return last_failure("fcntl");
   status.capacity = capacity_;
   status.is_shared = blocking_lock(lock_byte::open, F_WRLCK) != F_UNLCK;
-  const held_lock reading(*this, lock_byte::reading, F_WRLCK);
+  // Nobody asks again for us, and who reads at this moment has finished soon, unless it was stopped.
+  const held_lock reading(*this, lock_byte::reading, F_WRLCK, look_patience_ms);
   if (reading.error() != 0) return failure{-reading.error(), "fcntl"};
   const int there = unread();
   if (there <= 0) return status;

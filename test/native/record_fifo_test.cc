@@ -184,6 +184,26 @@ TEST(record_fifo, waits_without_turning_while_somebody_else_has_the_lock) {
   EXPECT_TRUE(fifo.queue.can_be_polled(false));
 }
 
+TEST(record_fifo, tells_its_state_once_somebody_who_reads_has_finished) {
+  scoped_fifo fifo;
+  peephole hole;
+  record_fifo other = fifo.another();
+  ASSERT_EQ(send(fifo.queue, "x"), 0);
+  struct flock held {};
+  held.l_type = F_WRLCK;
+  held.l_len = 1;
+  ASSERT_EQ(::fcntl(other.descriptor(), F_OFD_SETLK, &held), 0);
+  std::thread finishing([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    held.l_type = F_UNLCK;
+    ::fcntl(other.descriptor(), F_OFD_SETLK, &held);
+  });
+  const auto status = fifo.queue.status(hole);
+  finishing.join();
+  ASSERT_TRUE(status.ok()) << status.why().error;
+  EXPECT_EQ(status.value().depth, 1);
+}
+
 TEST(record_fifo, many_threads_with_handles_of_their_own_mix_nothing) {
   scoped_fifo fifo;
   constexpr int writers = 4;
