@@ -5,6 +5,7 @@
 #include "queue.h"
 #include "shared/file.h"
 #include "shared/identity.h"
+#include "shared/spin.h"
 
 static const ipckit_queue_options_t defaults;
 
@@ -105,7 +106,7 @@ static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
   ring_file_know(&q->people);
   q->prefetch = o->prefetch;
   q->until_look = 256;  // attaching looks around
-  for (int i = 0; i < 3; i++) q->spins[i] = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1000 : 0;
+  q->spins[0] = q->spins[1] = q->spins[2] = ring_spins_begin();
   pthread_mutex_init(&q->tasks_lock, NULL);
   return q;
 }

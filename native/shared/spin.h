@@ -4,6 +4,7 @@
 #define IPCKIT_SHARED_SPIN_H
 
 #include <stdint.h>
+#include <unistd.h>
 
 // A sleep costs 5 to 60 us, a pause some 20 ns: polling for 20 to 50 us may win. bench/ring, 2026-11-21.
 #define RING_SPINS_FIRST 1000U
@@ -11,6 +12,11 @@
 // Polling that never pays, as on a shared processor, dies out; now and then it is tried again.
 #define RING_SPINS_PROBE 64U
 #define RING_SPINS_PROBE_EVERY 64U
+
+// The budget of a new handle. Asks the kernel, which reads a file for it.
+static inline uint32_t ring_spins_begin(void) {
+  return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? RING_SPINS_FIRST : 0;
+}
 
 // How often to look this time. Below RING_SPINS_PROBE_EVERY the budget counts the waits until the next probe.
 static inline uint32_t ring_spins(uint32_t budget) {

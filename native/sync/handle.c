@@ -4,6 +4,7 @@
 
 #include "shared/file.h"
 #include "shared/identity.h"
+#include "shared/spin.h"
 #include "sync.h"
 
 _Static_assert(sizeof(ipckit_layout_sync_identity_t) == 512, "identity");
@@ -102,7 +103,7 @@ static ipckit_sync* new_handle(int fd, const sync_geometry* g, const ipckit_layo
   s->people.roles = o->flags & IPCKIT_SYNC_OBSERVER ? IPCKIT_ROLE_OBSERVER : 0;
   s->g = *g;
   s->identity = *id;
-  s->spins = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 1000 : 0;
+  s->spins = ring_spins_begin();
   return s;
 }
 

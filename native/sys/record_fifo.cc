@@ -146,9 +146,7 @@ class record_fifo::held_lock {
     for (int attempts = lock_attempts; (error_ = fifo.lock(which, type)) == -EAGAIN && attempts > 1;
          attempts--)
       ::sched_yield();
-    if (error_ != -EAGAIN || patience_ms == 0) return;
-    const deadline patience = deadline::in_milliseconds(patience_ms);
-    while ((error_ = fifo.lock(which, type)) == -EAGAIN && !patience.expired()) sleep_briefly(patience);
+    if (error_ == -EAGAIN && patience_ms > 0) error_ = fifo.lock_patiently(which, type, patience_ms);
   }
   ~held_lock() {
     if (error_ == 0) fifo_.lock(which_, F_UNLCK);
@@ -184,6 +182,16 @@ short record_fifo::blocking_lock(lock_byte which, short type) const {
   return ::fcntl(descriptor(), F_OFD_GETLK, &wanted) == 0 ? wanted.l_type : static_cast<short>(F_UNLCK);
 }
 
+int record_fifo::lock_patiently(lock_byte which, short type, double milliseconds) {
+  const deadline patience = deadline::in_milliseconds(milliseconds);
+  int locked = lock(which, type);
+  while (locked == -EAGAIN && !patience.expired()) {
+    sleep_briefly(patience);
+    locked = lock(which, type);
+  }
+  return locked;
+}
+
 outcome<record_fifo> record_fifo::adopt(fd descriptor, int capacity, bool is_ours) {
   record_fifo fifo(std::move(descriptor));
   const bool is_alone = fifo.lock(lock_byte::open, F_WRLCK) == 0;
@@ -192,12 +200,7 @@ outcome<record_fifo> record_fifo::adopt(fd descriptor, int capacity, bool is_our
   }
   // Somebody who opens it at this moment has it alone for an instant. Who was stopped in that instant does
   // not stop us: the lock only says that we are here.
-  const deadline patience = deadline::in_milliseconds(100);
-  int locked = fifo.lock(lock_byte::open, F_RDLCK);
-  while (locked == -EAGAIN && !patience.expired()) {
-    sleep_briefly(patience);
-    locked = fifo.lock(lock_byte::open, F_RDLCK);
-  }
+  const int locked = fifo.lock_patiently(lock_byte::open, F_RDLCK, 100);
   if (locked != 0 && locked != -EAGAIN) return failure{-locked, "fcntl"};
   if (const int error = fifo.refresh(); error < 0) return failure{-error, "fcntl"};
   return fifo;

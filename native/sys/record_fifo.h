@@ -133,6 +133,8 @@ class record_fifo {
   explicit record_fifo(fd descriptor) : descriptor_(std::move(descriptor)) {}
 
   int lock(lock_byte which, short type);
+  /// The same, again until the time is over.
+  int lock_patiently(lock_byte which, short type, double milliseconds);
   /// The type of the lock that somebody else has, of those that `type` cannot be held beside; F_UNLCK when
   /// none.
   short blocking_lock(lock_byte which, short type) const;
