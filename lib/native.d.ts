@@ -241,6 +241,8 @@ export interface Native {
   ringArm(handle: number, token: number, interest: number, length: number): number
   ringForget(token: number): void
   ringWait(handle: number, interest: number, length: number, milliseconds: number): number
+  /** 1 when trying may be worth it, 0 when nothing came; `-EBUSY` when looking does not pay, or otherwise negative. */
+  ringPoll(handle: number, interest: number, length: number, milliseconds: number): number
   /** Whether the kernel has futex_waitv(2). */
   ringVectors(): boolean
 

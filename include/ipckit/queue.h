@@ -197,6 +197,11 @@ IPCKIT_API int ipckit_queue_is_unlinked(ipckit_queue_t* queue);
 IPCKIT_API int ipckit_queue_participants(ipckit_queue_t* queue, ipckit_participant_t* participants,
                                          size_t count);
 
+/* Looks for at most `longest_ns`, without sleeping, whether a message (IPCKIT_WAIT_ITEMS) or room for one of
+   `length` bytes (IPCKIT_WAIT_SPACE) came, as waiting calls do before they sleep: 1 when a try may succeed, 0
+   when nothing came, -EBUSY when looking does not pay at present, as on one processor. */
+IPCKIT_API int ipckit_queue_poll(ipckit_queue_t* queue, uint32_t interest, uint64_t length,
+                                 int64_t longest_ns);
 /* For event loops that wait for many queues with one thread. Announces the wait, looks again, and returns 0
    when the caller should try instead; otherwise the number of words to wait on, filled in. Wait no longer
    than `bound_ns`, then call ipckit_queue_sweep and arm again. `length` is that of the message for which

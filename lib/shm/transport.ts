@@ -191,6 +191,14 @@ export class ShmTransport implements Transport {
     return this.#take('receive from', () => native.ringGetDead(this.#handle)) === 1
   }
 
+  pollToSend({ length }: Outgoing, milliseconds: number): boolean | undefined {
+    return this.#poll(space, length, milliseconds)
+  }
+
+  pollToReceive(_selector: Selector, milliseconds: number): boolean | undefined {
+    return this.#poll(items, 0, milliseconds)
+  }
+
   blockToSend({ length }: Outgoing, milliseconds: number): boolean {
     this.#block(space, length, milliseconds, 'send to')
     return false
@@ -378,6 +386,12 @@ export class ShmTransport implements Transport {
     const token = this.#tokens[at] as number
     forget(token)
     native.ringForget(token)
+  }
+
+  #poll(interest: number, length: number, milliseconds: number): boolean | undefined {
+    const result = native.ringPoll(this.#handle, interest, length, milliseconds)
+    // What is wrong with the queue, a try will tell.
+    return result === -errnoOf.EBUSY ? undefined : result !== 0
   }
 
   #block(interest: number, length: number, milliseconds: number, action: string): void {

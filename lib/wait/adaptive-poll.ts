@@ -35,10 +35,25 @@ export class AdaptivePoll {
   }
 
   /**
-   * Tries again, for a moment and without leaving the call, where that has paid: what `attempt` returned.
+   * Tries again, for a moment and without leaving the call, where that has paid: what `attempt` returned. `look`
+   * tells more cheaply than a try whether one may be worth it; `undefined` when it cannot.
    */
-  insist<R>(nothing: R, attempt: () => R, longestMs: number): R {
+  insist<R>(
+    nothing: R,
+    attempt: () => R,
+    longestMs: number,
+    look?: (milliseconds: number) => boolean | undefined,
+  ): R {
     if (!this.#credit) return nothing
+    const came = look?.(longestMs)
+    if (came === true) {
+      const result = attempt()
+      if (result !== nothing) {
+        this.#penalty = 1
+        return result
+      }
+    }
+    if (came === false) return nothing
     const start = performance.now()
     for (let before = start; ; ) {
       giveWay()

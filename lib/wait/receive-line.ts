@@ -75,7 +75,12 @@ export class ReceiveLine {
   receiveNow<R>(selector: Selector, take: Take<R>, max: number, longestMs: number): R | typeof nothing {
     const received = this.tryReceive(selector, take, max)
     if (received !== nothing || this.#waiters > 0) return received
-    return this.#poll.insist(nothing, () => this.tryReceive(selector, take, max), longestMs)
+    return this.#poll.insist(
+      nothing,
+      () => this.tryReceive(selector, take, max),
+      longestMs,
+      (milliseconds) => this.#transport.pollToReceive?.(selector, milliseconds),
+    )
   }
 
   receive<R>(

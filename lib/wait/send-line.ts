@@ -50,7 +50,13 @@ export class SendLine {
   /** Tries, and again for a moment where that has paid. */
   sendNow(message: Outgoing, longestMs: number): boolean {
     if (this.trySend(message)) return true
-    return this.#line.size === 0 && this.#poll.insist(false, () => this.#transport.send(message), longestMs)
+    if (this.#line.size > 0) return false
+    return this.#poll.insist(
+      false,
+      () => this.#transport.send(message),
+      longestMs,
+      (milliseconds) => this.#transport.pollToSend?.(message, milliseconds),
+    )
   }
 
   send(message: Outgoing, options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {

@@ -393,6 +393,16 @@ napi_value shm_wait(napi_env env, napi_callback_info info) {
   return to_js(env, block_at(self, *source, given.number(3)));
 }
 
+/// ringPoll(handle, interest, length, milliseconds): looks without sleeping: 1 when trying may be worth it, 0
+/// when nothing came; -EBUSY when looking does not pay, or otherwise negative
+napi_value shm_poll(napi_env env, napi_callback_info info) {
+  const arguments<4> given(env, info);
+  shm_queue* queue = find(given.self(), given.integer(0));
+  if (queue == nullptr) return to_js(env, -EBADF);
+  return to_js(env, ipckit_queue_poll(queue->get(), static_cast<uint32_t>(given.integer(1)),
+                                      static_cast<uint64_t>(given.whole(2)), nanoseconds(given.number(3))));
+}
+
 /// ringVectors(): whether one thread can sleep at many words
 napi_value shm_vectors(napi_env env, napi_callback_info) {
   napi_value result = nullptr;
@@ -423,6 +433,7 @@ void define_shm_queue(Napi::Env env, Napi::Object exports, environment& self) {
   define(env, exports, self, "ringArm", shm_arm);
   define(env, exports, self, "ringForget", shm_forget);
   define(env, exports, self, "ringWait", shm_wait);
+  define(env, exports, self, "ringPoll", shm_poll);
   define(env, exports, self, "ringVectors", shm_vectors);
 }
 

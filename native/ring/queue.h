@@ -54,6 +54,7 @@ struct ipckit_queue {
   int64_t swept;        // coarse clock
   uint32_t until_look;  // operations until the clock is asked
   uint32_t spins[3];    // how long to poll before sleeping, per place
+  uint32_t lead;        // how many pauses to let the producers get ahead before that
   pthread_mutex_t tasks_lock;
   ring_tasks tasks;
 };
@@ -178,6 +179,8 @@ int ring_end_success(ring_queue* q, ring_room* room, uint32_t cell, uint64_t tru
 int ring_end_rejected(ring_queue* q, uint32_t cell, uint64_t truth);
 // Without the lock: whether a get might find something. A hint.
 bool ring_maybe_ready(ring_queue* q);
+// Whether more than one message of the usual priority waits. A hint.
+bool ring_came_together(ring_queue* q);
 // Time of the next lease's end or delayed message, INT64_MAX for none. A hint.
 int64_t ring_next_due(ring_queue* q);
 

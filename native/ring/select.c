@@ -3,6 +3,8 @@
 
 // How many messages ahead their lines are asked for. bench/ring, 2026-11-21.
 #define AHEAD 4
+// How many pauses a getter lets the producers get ahead while messages come together. bench/ring, 2026-11-21.
+#define LEAD 128U
 
 // Messages that came back are older than everything of their priority in the rings, so they go first there.
 static int choose_returned(ring_queue* q, int ring_priority, ring_choice* choice) {
@@ -33,6 +35,7 @@ static int highest_ring(ring_queue* q, uint32_t* count) {
     uint32_t tail = ring_load_acquire(&h->tail);  // pairs with publish
     ring_store(&h->tail_seen, tail);
     *count = tail - head;
+    if (*count > 1) ring_store(&q->lead, LEAD);
   }
   if (*count > q->g.ring) return IPCKIT_E_CORRUPT;
   return *count > 0 ? 0 : -1;
@@ -198,6 +201,10 @@ bool ring_maybe_ready(ring_queue* q) {
   uint32_t state = ring_load(&h->state);
   if (state == IPCKIT_STATE_DRAIN) return ring_load(&h->heap_counts[RING_DELAYED]) == 0;
   return state != IPCKIT_STATE_OPEN;
+}
+
+bool ring_came_together(ring_queue* q) {
+  return ring_load_acquire(&q->h->tail) - ring_load(&q->h->heads[0]) > 1;
 }
 
 int64_t ring_next_due(ring_queue* q) {

@@ -6,6 +6,13 @@
 
 // No sleep is longer: then we look for the dead.
 #define SLEEP_BOUND (100 * RING_MILLISECOND)
+// Polling reads the clock after so many looks.
+#define CLOCK_EVERY 64U
+// A putter waits for so much room at a time, and looks for it so often, with so many pauses in between.
+#define ROOM_MOST 64U
+#define ROOM_LOOKS 40U
+#define ROOM_PAUSES 8U
+
 void ring_wake(ipckit_layout_wait_t* place, int count) {
   // We come from the exchange of ring_unlock, the waiter from its fence in arm: one of us sees the other.
 #if !defined(__x86_64__) && !defined(__i386__)
@@ -52,11 +59,13 @@ static ipckit_layout_wait_t* place_of(ring_queue* q, uint32_t interest) {
   return interest == IPCKIT_WAIT_SPACE ? &q->h->space : &q->h->tasks;
 }
 
-static bool maybe_room(ring_queue* q, uint64_t length) {
+// Room for so many messages, of which one has the length.
+static bool maybe_room(ring_queue* q, uint32_t messages, uint64_t length) {
   ipckit_layout_header_t* h = q->h;
   if (ring_load(&h->state) != IPCKIT_STATE_OPEN) return true;
-  uint64_t done = ring_load_acquire(&h->done);
-  if (ring_load(&h->next_seq) - 1 - done + ring_load(&h->writing) >= q->g.capacity) return false;
+  const uint64_t done = ring_load_acquire(&h->done);
+  const uint64_t used = ring_load(&h->next_seq) - 1 - done + ring_load(&h->writing);
+  if (used + messages > q->g.capacity) return false;
   return ring_load_acquire(&h->block_tail) - ring_load(&h->block_head) >= ring_blocks_of(q, length);
 }
 
@@ -64,7 +73,7 @@ static bool maybe_room(ring_queue* q, uint64_t length) {
 static bool maybe(ring_queue* q, uint32_t interest, uint64_t length) {
   if (ring_load(&q->map.lost)) return true;
   if (interest == IPCKIT_WAIT_ITEMS) return ring_maybe_ready(q) || ring_load(&q->h->state) == 0;
-  if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q, length);
+  if (interest == IPCKIT_WAIT_SPACE) return maybe_room(q, 1, length);
   return nothing_pending(q) || ring_load(&q->h->state) >= IPCKIT_STATE_STOPPED;
 }
 
@@ -88,20 +97,40 @@ static int64_t bound(ring_queue* q, uint32_t interest, int64_t now, int64_t end)
   return ns;
 }
 
-// Polls for a while; true when a try may succeed. Learns whether that pays.
-static bool poll(ring_queue* q, uint32_t interest, uint64_t length) {
+static void pauses(uint32_t count) {
+  while (count-- > 0) ring_pause();
+}
+
+// Whoever follows at the heels of the other end takes its lines away with every message, which costs both of
+// them more than the message. So a getter lets the producers put some more before it looks, where that is how
+// they come, and a putter lets the consumers make room for many, for a few microseconds.
+static void keep_distance(ring_queue* q, uint32_t interest, uint64_t length) {
+  if (interest == IPCKIT_WAIT_ITEMS) pauses(ring_load(&q->lead));
+  if (interest != IPCKIT_WAIT_SPACE || ring_blocks_of(q, length) > 0) return;
+  const uint32_t enough = q->g.capacity / 4 < ROOM_MOST ? q->g.capacity / 4 : ROOM_MOST;
+  for (uint32_t look = 0; look < ROOM_LOOKS && !maybe_room(q, enough, 0); look++) pauses(ROOM_PAUSES);
+}
+
+// Polls for a while, at most so long; 1 when a try may succeed, 0 when not, -EBUSY when polling does not pay
+// at present. Learns whether it does.
+static int poll(ring_queue* q, uint32_t interest, uint64_t length, int64_t longest_ns) {
   uint32_t* learned = &q->spins[interest >> 1];
   const uint32_t spins = ring_spins(ring_load(learned));
-  for (uint32_t i = 0; i < spins; i++) {
+  const int64_t end = ring_after(ring_now(), longest_ns);
+  if (spins > 0) keep_distance(q, interest, length);
+  for (uint32_t i = 0; i < spins && (i % CLOCK_EVERY != CLOCK_EVERY - 1 || ring_now() < end); i++) {
     if (maybe(q, interest, length)) {
       // What was there already says nothing about polling.
       if (i > 0) ring_store(learned, ring_spins_paid(spins));
-      return true;
+      // One at a time is a conversation, or a slow stream: the next is looked for at once.
+      if (interest == IPCKIT_WAIT_ITEMS && !ring_came_together(q))
+        ring_store(&q->lead, ring_load(&q->lead) / 2);
+      return 1;
     }
     ring_pause();
   }
   ring_store(learned, ring_spins_lost(ring_load(learned)));
-  return false;
+  return spins > 0 ? 0 : -EBUSY;
 }
 
 int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t timeout_ns,
@@ -112,7 +141,7 @@ int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t ti
   const int64_t end = ring_after(now, timeout_ns);
   ipckit_layout_wait_t* place = place_of(q, interest);
   for (;;) {
-    if (poll(q, interest, length)) {
+    if (poll(q, interest, length, end - now) == 1) {
       result = attempt(q, context);
       if (result != -EAGAIN) return result;
     }
@@ -127,6 +156,13 @@ int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t ti
   // A wake-up may have been meant for us; another waiter gets it.
   if (maybe(q, interest, length)) ring_wake(place, 1);
   return -ETIMEDOUT;
+}
+
+int ipckit_queue_poll(ipckit_queue_t* q, uint32_t interest, uint64_t length, int64_t longest_ns) {
+  const int result = ring_usable(q);
+  if (result < 0) return result;
+  if ((interest != IPCKIT_WAIT_ITEMS && interest != IPCKIT_WAIT_SPACE) || longest_ns < 0) return -EINVAL;
+  return poll(q, interest, length, longest_ns);
 }
 
 int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, uint64_t length,
