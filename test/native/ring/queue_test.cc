@@ -579,6 +579,37 @@ TEST(Waiting, ArmTellsToTryOrWhatToWaitFor) {
   EXPECT_EQ(ipckit_queue_arm(queue, 8, 1, words, &bound), -EINVAL);
 }
 
+TEST(Waiting, PollTellsWhatCameWithoutSleeping) {
+  ipckit_queue_options_t options = {};
+  options.capacity = 4;
+  Queue queue(options);
+  EXPECT_LE(ipckit_queue_poll(queue, IPCKIT_WAIT_ITEMS, 0, 100'000), 0)
+      << "nothing came, or looking does not pay";
+  EXPECT_EQ(ipckit_queue_poll(queue, IPCKIT_WAIT_SPACE, 1, 100'000), 1);
+  put(queue, "a");
+  EXPECT_EQ(ipckit_queue_poll(queue, IPCKIT_WAIT_ITEMS, 0, 0), 1);
+  for (int at = 1; at < 4; at++) put(queue, "a");
+  EXPECT_LE(ipckit_queue_poll(queue, IPCKIT_WAIT_SPACE, 1, 100'000), 0);
+  EXPECT_EQ(ipckit_queue_poll(queue, 0, 1, 0), -EINVAL);
+  EXPECT_EQ(ipckit_queue_poll(queue, IPCKIT_WAIT_TASKS, 1, 0), -EINVAL);
+  EXPECT_EQ(ipckit_queue_poll(queue, IPCKIT_WAIT_ITEMS, 1, -1), -EINVAL);
+}
+
+TEST(Waiting, PollingThatBringsNothingEndsAndIsTriedAgain) {
+  ipckit_queue_options_t options = {};
+  options.capacity = 4;
+  Queue queue(options);
+  int looked = 0, refused = 0, turns = 0;
+  while (looked < 8 || refused < 100) {
+    ASSERT_LT(turns++, 10'000) << looked << " times looked, " << refused << " times not";
+    const int result = ipckit_queue_poll(queue, IPCKIT_WAIT_ITEMS, 0, 1'000'000'000);
+    (result == -EBUSY ? refused : looked)++;
+  }
+  EXPECT_GT(refused, looked * 10);
+  put(queue, "a");
+  while (ipckit_queue_poll(queue, IPCKIT_WAIT_ITEMS, 0, 0) != 1) ASSERT_LT(turns++, 20'000);
+}
+
 TEST(Waiting, ArmSaysToTryWhenALeaseHasRunOutOrADelayHasPassed) {
   Queue queue;
   put(queue, "x");
