@@ -1,9 +1,10 @@
 // Runs the benchmarks that are named, or all, and ends with a table of what was measured against its bars.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
 import { help, names, optionsHelp } from './support/options.mjs'
+import { compilePeer } from './support/twins.mjs'
 
 const benchmarks = {
   'one-to-one': 'messages per second, one producer and one consumer, against C',
@@ -39,6 +40,17 @@ function describeMachine() {
     `Linux ${release()}, Node ${process.versions.node}, V8 ${process.versions.v8}`,
     `POSIX queues: ${limit('fs/mqueue/msg_max')} messages of ${limit('fs/mqueue/msgsize_max')} B at most; System V queues: ${limit('kernel/msgmnb')} B`,
   ].join('\n')
+}
+
+/**
+ * What everything that two CPUs share is made of, and what differs from one minute to the next where they are virtual:
+ * as far apart as 40 and 180 ns have been seen.
+ */
+function describeCrossing() {
+  if (cpus().length < 2) return
+  const { stdout } = spawnSync(compilePeer('line'), { encoding: 'utf8', timeout: 10_000 })
+  const nanoseconds = stdout?.trim()
+  if (nanoseconds) console.log(`a line of cache goes from one CPU to another in ${nanoseconds} ns`)
 }
 
 /** Runs one in a process of its own, so that none is measured with what another has compiled or collected. */
@@ -77,8 +89,11 @@ const runs = []
 for (const name of names.length > 0 ? names : Object.keys(benchmarks)) {
   if (!existsSync(join(import.meta.dirname, `${name}.mjs`))) throw new Error(`bench/${name}.mjs is missing`)
   console.log(`\n${name}: ${benchmarks[name]}`)
+  describeCrossing()
   runs.push(await run(name))
 }
+console.log()
+describeCrossing()
 console.log('\nsummary')
 summarise(runs)
 const failed = runs.filter((each) => each.failed)

@@ -138,12 +138,12 @@ export interface Transport {
   peek?(position: number): boolean
 
   /**
-   * Looks without a system call whether there is room, or a message, for a moment of at most `milliseconds`: true when
-   * trying may be worth it, false when nothing came, and undefined when looking does not pay at present. Transports that
-   * cannot look leave it out.
+   * Looks without a system call whether there is room for a message of `length` bytes, or a message, for a moment of at
+   * most `milliseconds`: true when trying may be worth it, false when nothing came, and undefined when looking does not
+   * pay at present. Transports that cannot look leave it out.
    */
-  pollToSend?(message: Outgoing, milliseconds: number): boolean | undefined
-  pollToReceive?(selector: Selector, milliseconds: number): boolean | undefined
+  pollToSend?(length: number, milliseconds: number): boolean | undefined
+  pollToReceive?(milliseconds: number): boolean | undefined
 
   /**
    * Blocks the thread until there may be room, at most `milliseconds`; true when the message has been sent

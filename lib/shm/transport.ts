@@ -191,11 +191,11 @@ export class ShmTransport implements Transport {
     return this.#take('receive from', () => native.ringGetDead(this.#handle)) === 1
   }
 
-  pollToSend({ length }: Outgoing, milliseconds: number): boolean | undefined {
+  pollToSend(length: number, milliseconds: number): boolean | undefined {
     return this.#poll(space, length, milliseconds)
   }
 
-  pollToReceive(_selector: Selector, milliseconds: number): boolean | undefined {
+  pollToReceive(milliseconds: number): boolean | undefined {
     return this.#poll(items, 0, milliseconds)
   }
 

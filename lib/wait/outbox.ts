@@ -61,6 +61,11 @@ export function messageAt(batch: OutgoingBatch, at: number): Outgoing {
   }
 }
 
+/** The bytes of one message of a batch. */
+export function lengthAt(batch: OutgoingBatch, at: number): number {
+  return batch.index[at * 4 + 1] as number
+}
+
 let spare: Batch | undefined
 
 /** Many encoded messages in one piece of memory, which is used again for the next batch. */

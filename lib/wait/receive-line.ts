@@ -79,7 +79,7 @@ export class ReceiveLine {
       nothing,
       () => this.tryReceive(selector, take, max),
       longestMs,
-      (milliseconds) => this.#transport.pollToReceive?.(selector, milliseconds),
+      (milliseconds) => this.#transport.pollToReceive?.(milliseconds),
     )
   }
 

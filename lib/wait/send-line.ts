@@ -6,7 +6,7 @@ import type { Outgoing, OutgoingBatch, Transport } from '../queue/transport.js'
 import { AdaptivePoll, giveWay, insistAsyncMs, insistSyncMs } from './adaptive-poll.js'
 import { waitForAnswers } from './engine.js'
 import { atOnce, doneAtOnce, longestTurnMs } from './fairness.js'
-import { Batch, keep, messageAt } from './outbox.js'
+import { Batch, keep, lengthAt, messageAt } from './outbox.js'
 import { checkWait, Pending } from './pending.js'
 
 class PendingSend<R> extends Pending<R> {
@@ -55,7 +55,7 @@ export class SendLine {
       false,
       () => this.#transport.send(message),
       longestMs,
-      (milliseconds) => this.#transport.pollToSend?.(message, milliseconds),
+      (milliseconds) => this.#transport.pollToSend?.(message.length, milliseconds),
     )
   }
 
@@ -145,7 +145,12 @@ export class SendLine {
       if (sent === batch.count) return sent
       const end = performance.now() + longestTurnMs
       while (sent < batch.count && this.#line.size === 0 && performance.now() < end) {
-        const more = this.#poll.insist(0, () => this.#transport.sendMany(batch, sent), insistAsyncMs)
+        const more = this.#poll.insist(
+          0,
+          () => this.#transport.sendMany(batch, sent),
+          insistAsyncMs,
+          (milliseconds) => this.#transport.pollToSend?.(lengthAt(batch, sent), milliseconds),
+        )
         if (more === 0) break
         sent += more
       }
