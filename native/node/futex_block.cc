@@ -24,11 +24,12 @@ int block_at(environment& self, sys::futex_source& source, double milliseconds) 
                            static_cast<long>(sleep % 1'000'000'000)};
     const long slept = ::syscall(SYS_futex, word.address, FUTEX_WAIT, word.expected, &longest, nullptr, 0);
     const int error = slept < 0 ? errno : 0;
+    // Also at the end, since callers wait in slices that are shorter than the bound.
+    if (error == ETIMEDOUT) source.sweep();
     if (error == ETIMEDOUT && left <= bound) {
       source.disarm();
       return 0;
     }
-    if (error == ETIMEDOUT) source.sweep();
     if (error == 0) return 1;
     if (error != EAGAIN && error != EINTR && error != ETIMEDOUT) return -error;
   }

@@ -18,7 +18,7 @@ import {
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { until } from '../helpers/waiting.ts'
-import { isFree, keep, name, Remote, soon } from './support.ts'
+import { boundMs, isFree, keep, name, Remote, soon } from './support.ts'
 
 endAgents()
 
@@ -60,6 +60,18 @@ describe.each(lockKinds)('%s', (kind) => {
     guard.release()
     const next = await lock.acquire()
     expect(next.ownerDied).toBeUndefined()
+  })
+
+  test('whoever blocks a thread when the holder is killed gets it, and is told who died', async () => {
+    const fresh = name()
+    const lock = kinds[kind](fresh)
+    const holder = await heldBy(kind, fresh)
+    // Whoever looked for the dead a moment ago does not look again at once.
+    expect(isFree(lock)).toBe(false)
+    holder.kill()
+    const guard = lock.acquireSync({ timeoutMs: boundMs })
+    expect(guard.ownerDied).toEqual({ pid: holder.pid, name: 'node' })
+    guard.release()
   })
 
   test('whoever comes later is told as well, by each way of acquiring', async () => {
@@ -176,6 +188,16 @@ describe.each(lockKinds)('%s', (kind) => {
 })
 
 describe('RWLock', () => {
+  test('a reader that is killed keeps out no thread that is blocked', async () => {
+    const fresh = name()
+    const lock = keep(RWLock.create(fresh))
+    const reader = await Remote.open('RWLock', fresh)
+    await reader.call('acquireShared')
+    expect(isFree(lock)).toBe(false)
+    reader.kill()
+    lock.acquireSync({ timeoutMs: boundMs }).release()
+  })
+
   test('a reader that is killed keeps no writer out, and its death is told to nobody', async () => {
     const fresh = name()
     const lock = keep(RWLock.create(fresh))
@@ -198,6 +220,16 @@ describe('RWLock', () => {
 })
 
 describe('Semaphore', () => {
+  test('permits of a process that is killed reach a thread that is blocked', async () => {
+    const fresh = name()
+    const semaphore = keep(Semaphore.create(fresh, { value: 1 }))
+    const holder = await Remote.open('Semaphore', fresh)
+    await holder.call('acquire')
+    expect(semaphore.tryAcquire()).toBeUndefined()
+    holder.kill()
+    semaphore.acquireSync({ timeoutMs: boundMs }).release()
+  })
+
   test('permits of a process that is killed come back, those of one that lives stay', async () => {
     const fresh = name()
     const slots = keep(Semaphore.create(fresh, { value: 5 }))
@@ -280,6 +312,16 @@ describe('Condition', () => {
 })
 
 describe('Barrier', () => {
+  test('breaks for a thread that is blocked when a party dies', async () => {
+    const fresh = name()
+    const barrier = keep(Barrier.create(fresh, { parties: 3 }))
+    const party = await Remote.open('Barrier', fresh)
+    void party.call('wait').catch(() => undefined)
+    await until(() => barrier.nWaiting === 1)
+    party.kill()
+    expect(() => barrier.waitSync({ timeoutMs: boundMs })).toThrow(BrokenBarrierError)
+  })
+
   test('breaks for all when a party dies, waiting or not, and can be made whole', async () => {
     for (const waits of [true, false]) {
       const fresh = name()
