@@ -38,4 +38,8 @@ function load(): Native {
   )
 }
 
-export const native: Native = load()
+/**
+ * So many functions make the addon's own object a hash table for V8, and finding one in it costs 3 ns a call. What an
+ * object inherits from V8 lays out as it does for methods, so that optimized code knows the functions.
+ */
+export const native: Native = Object.create(load())
