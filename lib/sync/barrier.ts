@@ -171,14 +171,14 @@ export class Barrier extends SyncObject {
   abort(): void {
     this.line.checkOpen()
     this.#settle(native.barrierAbort(this.gate.handle), 'abort')
-    this.line.poke('all')
+    this.line.pokeAll()
   }
 
   /** Makes it whole again, and empty: whoever waits gets a {@link BrokenBarrierError}. */
   reset(): void {
     this.line.checkOpen()
     this.#settle(native.barrierReset(this.gate.handle), 'reset')
-    this.line.poke('all')
+    this.line.pokeAll()
   }
 
   #look(): SyncStat {
@@ -206,14 +206,14 @@ export class Barrier extends SyncObject {
     const result = native.barrierActionDone(gate.handle, wait)
     const index = native.syncEnd(gate.handle, wait)
     this.#settle(result, 'pass')
-    this.line.poke('all')
+    this.line.pokeAll()
     return index
   }
 
   #breakBy(wait: number): void {
     native.syncCancel(this.gate.handle, wait)
     native.syncEnd(this.gate.handle, wait)
-    this.line.poke('all')
+    this.line.pokeAll()
   }
 
   #settle(result: number, action: string): void {

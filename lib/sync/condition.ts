@@ -262,7 +262,7 @@ export class Condition extends SyncObject {
     this.#lock.checkHeld('notify with')
     const result = native.conditionNotify(this.gate.handle, count)
     if (result < 0) throw this.gate.error(result, 'notify')
-    this.line.poke('all')
+    this.line.pokeAll()
     return result
   }
 }

@@ -51,7 +51,7 @@ export class Event extends SyncObject {
   set(): void {
     this.line.checkOpen()
     this.#settle(native.eventSet(this.gate.handle), 'set')
-    this.line.poke('all')
+    this.line.pokeAll()
   }
 
   /** Clears it: whoever waits from now on waits until it is set again. */

@@ -106,8 +106,13 @@ export class OperationLine<O extends Operation> {
 
   /** Does it now, unless it would have to wait, or others wait for what it takes. */
   attempt(operation: O): boolean {
+    if ((this.#closed || this.#waiters > 0) && !this.#mayTry(operation)) return false
+    return this.#gate.attempt(operation)
+  }
+
+  #mayTry(operation: O): boolean {
     this.checkOpen()
-    return (this.#waiters === 0 || this.#isFree(operation)) && this.#gate.attempt(operation)
+    return this.#isFree(operation)
   }
 
   do<R>(operation: O, result: () => R, options?: WaitOptions): Promise<R> {
@@ -117,21 +122,33 @@ export class OperationLine<O extends Operation> {
     return this.#enter(operation, result, options).promise
   }
 
-  /**
-   * Something was given back here, or happened: those in line, or those who stand by themselves as well, need not wait
-   * to hear of it from a thread.
-   */
-  poke(what: 'line' | 'all' = 'line'): void {
+  /** Something was given back here: those in line need not wait to hear of it from a thread. */
+  poke(): void {
+    if (this.#waiters > 0 && !this.#closed) this.#serve()
+  }
+
+  /** Something happened: neither need those who stand by themselves. */
+  pokeAll(): void {
     if (this.#waiters === 0 || this.#closed) return
-    if (what === 'all') this.#try([...this.#groups.values()].filter(({ operation }) => stands(operation)))
+    this.#try([...this.#groups.values()].filter(({ operation }) => stands(operation)))
     this.#serve()
   }
 
   doSync(operation: O, options?: SyncWaitOptions): void {
     this.checkOpen()
     checkSyncWait(options)
+    if (!this.attemptSync(operation)) this.blockFor(operation, options)
+  }
+
+  /** The first half of {@link doSync}: does it now, or says that {@link blockFor} is to follow. */
+  attemptSync(operation: O): boolean {
     if (!heeding()) heedSignals()
-    if (this.#attemptFor(operation, insistSyncMs)) return
+    return this.attempt(operation)
+  }
+
+  /** The other half, for what had to wait when it was tried. */
+  blockFor(operation: O, options: SyncWaitOptions | undefined): void {
+    if (this.#insist(operation, insistSyncMs)) return
     heedSignals()
     const timeLeft = countdown(this.#gate.address, operation.action ?? this.#action, options)
     try {
@@ -163,7 +180,11 @@ export class OperationLine<O extends Operation> {
 
   /** Tries, and again for a moment where that has paid. */
   #attemptFor(operation: O, longestMs: number): boolean {
-    if (this.attempt(operation)) return true
+    return this.attempt(operation) || this.#insist(operation, longestMs)
+  }
+
+  /** After a first try: tries again for a moment where that has paid. */
+  #insist(operation: O, longestMs: number): boolean {
     if (this.#waiters > 0 || !this.#mayPoll(operation)) return false
     return this.#poll.insist(false, () => this.#gate.attempt(operation), longestMs)
   }
