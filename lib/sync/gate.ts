@@ -36,29 +36,25 @@ interface Question {
 /** One question does for all who wait for an event: they sleep at one word. */
 const askedAs = ({ code, key }: SyncOperation) => (code === codes.event ? 'event' : key)
 
-/**
- * A place for each handle, which refers to it while it holds something: what was acquired stays so, also when nobody has
- * the handle in hand. A set of those that hold would cost as much as the locks.
- */
-const places = new Set<Place>()
-
-interface Place {
-  holder: SyncGate | undefined
-}
-
-/** The handle by which this environment holds a lock that may be acquired again. */
+/** The handle by which this environment holds something. Of a lock that may be acquired again all handles have one. */
 export interface Ownership {
   holder: SyncGate | undefined
 }
+
+/**
+ * What each handle has of its own refers to it while it holds something: what was acquired stays so, also when nobody
+ * has the handle in hand. A set of those that hold would cost as much as the locks.
+ */
+const places = new Set<Ownership>()
 
 export class SyncGate implements Gate<SyncOperation> {
   readonly address: string
   readonly looksOnly = true
   readonly kind: Noun
   readonly #handle: number
-  readonly #place: Place
-  /** Of locks that may be acquired again: all handles of this environment are one owner. */
-  ownership: Ownership | undefined
+  readonly #place: Ownership
+  /** Another one than the handle's own where all handles of this environment are one owner. */
+  ownership: Ownership
   #listener!: Listener
   /** Waits that have begun, by the key of their operation. */
   readonly #waits = new Map<string, number>()
@@ -80,8 +76,9 @@ export class SyncGate implements Gate<SyncOperation> {
     this.address = address
     this.kind = kind
     this.#handle = handle
-    const place: Place = { holder: undefined }
+    const place: Ownership = { holder: undefined }
     this.#place = place
+    this.ownership = place
     places.add(place)
     closeWhenForgotten(this, () => {
       places.delete(place)
@@ -95,30 +92,25 @@ export class SyncGate implements Gate<SyncOperation> {
   }
 
   /** Whether it cannot be done before this very handle releases something. */
-  waitsForItself({ exclusive, key }: SyncOperation): boolean {
-    return exclusive && this.#held > (key === 'shared' ? this.#shared : 0)
+  waitsForItself({ exclusive, shared }: SyncOperation): boolean {
+    return exclusive && this.#held > (shared ? this.#shared : 0)
   }
 
   attempt(operation: SyncOperation): boolean {
-    const holder = this.ownership?.holder
-    if (holder !== undefined && holder !== this) return holder.attempt(operation)
-    if (this.waitsForItself(operation)) return false
-    return this.#waits.size === 0 ? this.#try(operation) : this.#attempt(operation)
-  }
-
-  /** Without a wait that has begun: the way of who need not wait. */
-  #try(operation: SyncOperation): boolean {
-    const { code, count } = operation
-    const result =
-      code === codes.acquire && count === 1
-        ? native.syncAcquire(this.#handle)
-        : native.syncTry(this.#handle, code, count)
+    // Mostly nobody here holds it or waits for it.
+    if (this.ownership.holder !== undefined || this.#waits.size > 0 || !operation.plain) {
+      return this.#attempt(operation)
+    }
+    const result = native.syncAcquire(this.#handle)
     return result === undefined || this.#isDone(result)
   }
 
   #attempt(operation: SyncOperation): boolean {
+    const { holder } = this.ownership
+    if (holder !== undefined && holder !== this) return holder.attempt(operation)
+    if (this.waitsForItself(operation)) return false
     const wait = this.#waits.get(operation.key)
-    if (wait === undefined) return this.#try(operation)
+    if (wait === undefined) return this.#isDone(native.syncTry(this.#handle, operation.code, operation.count))
     const result = native.syncAttempt(this.#handle, wait)
     if (result === -errnoOf.EAGAIN) return false
     this.#waits.delete(operation.key)
@@ -211,40 +203,44 @@ export class SyncGate implements Gate<SyncOperation> {
     this.#listener = listener
   }
 
-  /** Takes note of what {@link attempt} took; until {@link giveBack} the handle is not forgotten. */
-  lend(shared = false): void {
+  /**
+   * Takes note of what {@link attempt} took; until {@link giveBack} the handle is not forgotten.
+   *
+   * @returns The last holder, when it died and this handle was the first to hear of it since.
+   */
+  lend({ shared }: SyncOperation): DeadOwner | undefined {
     if (shared) this.#shared++
-    if (this.#held++ === 0) this.#place.holder = this
-    if (this.ownership !== undefined) this.ownership.holder = this
-  }
-
-  /** The last holder, when it died and this handle was the first to hear of it since. */
-  takeDeath(): DeadOwner | undefined {
+    this.#held++
+    this.ownership.holder = this
     const death = this.#death
-    if (death !== undefined) this.#death = undefined
+    this.#death = undefined
     return death
   }
 
   /** Gives back what was taken; nothing when the handle was closed, which gave everything back. */
-  giveBack(operation: SyncOperation, action = 'release'): void {
-    if (this.#closed) return
-    const shared = operation.key === 'shared'
-    if (shared) this.#shared--
-    if (--this.#held === 0) this.#letGo()
-    const result = shared
-      ? native.syncReleaseShared(this.#handle)
-      : operation.count === 1
-        ? (native.syncReleaseOne(this.#handle) ?? 0)
-        : native.syncRelease(this.#handle, operation.count)
-    if (this.#behindOurselves.size > 0) this.#hear()
-    if (this.#closing && this.#held === 0) this.#close()
-    if (result < 0) throw this.error(result, action)
+  giveBack(operation: SyncOperation): void {
+    if (this.#closing || this.#behindOurselves.size > 0 || !operation.plain) {
+      this.#giveBack(operation)
+      return
+    }
+    if (--this.#held === 0) this.ownership.holder = undefined
+    const result = native.syncReleaseOne(this.#handle)
+    if (result !== undefined) throw this.error(result, 'release')
   }
 
-  /** What was held is not any more, by somebody else's doing. */
-  forfeit(shared: boolean): void {
+  #giveBack(operation: SyncOperation): void {
+    if (this.#closed) return
+    this.forfeit(operation)
+    const result = this.#undo(operation)
+    if (this.#behindOurselves.size > 0) this.#hear()
+    if (this.#closing && this.#held === 0) this.#close()
+    if (result < 0) throw this.error(result, 'release')
+  }
+
+  /** What was held is not any more, by whoever's doing. */
+  forfeit({ shared }: SyncOperation): void {
     if (shared) this.#shared--
-    if (this.#held > 0 && --this.#held === 0) this.#letGo()
+    if (this.#held > 0 && --this.#held === 0) this.ownership.holder = undefined
   }
 
   /** Why this handle does not hold it any more; undefined while it does. */
@@ -259,7 +255,7 @@ export class SyncGate implements Gate<SyncOperation> {
   release(): void {
     this.#closing = true
     // Another handle of this environment goes on with what it acquired by this one.
-    if (this.ownership?.holder === this && this.#held > 0) return
+    if (this.ownership !== this.#place && this.ownership.holder === this) return
     this.#close()
   }
 
@@ -317,14 +313,8 @@ export class SyncGate implements Gate<SyncOperation> {
     return result === 1
   }
 
-  #undo({ key, count }: SyncOperation): void {
-    if (key === 'shared') native.syncReleaseShared(this.#handle)
-    else native.syncRelease(this.#handle, count)
-  }
-
-  #letGo(): void {
-    this.#place.holder = undefined
-    if (this.ownership !== undefined) this.ownership.holder = undefined
+  #undo({ shared, count }: SyncOperation): number {
+    return shared ? native.syncReleaseShared(this.#handle) : native.syncRelease(this.#handle, count)
   }
 
   /** It was given back here: those behind try. */
@@ -338,7 +328,7 @@ export class SyncGate implements Gate<SyncOperation> {
     if (this.#closed) return
     this.#closed = true
     wasClosed(this)
-    if (this.#held > 0) this.#letGo()
+    if (this.#held > 0) this.ownership.holder = undefined
     places.delete(this.#place)
     native.syncClose(
       this.#handle,

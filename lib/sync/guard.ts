@@ -1,10 +1,15 @@
 /** A lock that is held: released once, and watched where somebody needs to know that it was lost. */
 import type { IpcError } from '../errors.js'
 import type { DeadOwner } from './gate.js'
+import type { SyncOperation } from './operation.js'
 
 /** Who gave a guard. */
 export interface Lender {
   giveBack(guard: Guard): void
+  /** It was lost: there is nothing to give back. */
+  forfeit(guard: Guard): void
+  /** Why it cannot be given back while a condition is waited for. */
+  refuse(): IpcError
   /** It is held, or not, until further notice; nothing is acquired or released. */
   enter(guard: Guard): void
   leave(guard: Guard): void
@@ -43,19 +48,23 @@ function look(): void {
  * ```
  */
 export class Guard {
-  /** For reading alone, with others: of {@link RWLock}. */
-  readonly shared: boolean
+  /** @internal What acquired it. */
+  readonly operation: SyncOperation
   #lender: Lender | undefined
   #ownerDied: DeadOwner | undefined
   #loss: AbortController | undefined
-  #isLost = false
   #isSuspended = false
 
   /** @internal */
-  constructor(lender: Lender, ownerDied: DeadOwner | undefined, shared = false) {
+  constructor(lender: Lender, operation: SyncOperation, ownerDied: DeadOwner | undefined) {
     this.#lender = lender
+    this.operation = operation
     this.#ownerDied = ownerDied
-    this.shared = shared
+  }
+
+  /** For reading alone, with others: of {@link RWLock}. */
+  get shared(): boolean {
+    return this.operation.shared
   }
 
   /**
@@ -100,9 +109,20 @@ export class Guard {
   release(): void {
     const lender = this.#lender
     if (lender === undefined) return
-    // While a condition is waited for it is not there to be released, and will be held again.
-    if (!this.#isSuspended) this.end()
+    if (this.#isSuspended || this.#loss !== undefined) {
+      this.#releaseWatched(lender)
+      return
+    }
+    this.#lender = undefined
     lender.giveBack(this)
+  }
+
+  #releaseWatched(lender: Lender): void {
+    // While a condition is waited for it is not there to be released, and will be held again.
+    if (this.#isSuspended) throw lender.refuse()
+    this.end()
+    if (this.#loss?.signal.aborted === true) lender.forfeit(this)
+    else lender.giveBack(this)
   }
 
   [Symbol.dispose](): void {
@@ -126,26 +146,14 @@ export class Guard {
     if (death !== undefined) this.#ownerDied = death
   }
 
-  /** @internal */
-  get isSuspended(): boolean {
-    return this.#isSuspended
-  }
-
   /** @internal It is not held any more, and there is nothing to give back. */
   end(): void {
     this.#lender = undefined
     if (this.#loss !== undefined) watched.delete(this)
   }
 
-  /** @internal */
-  get wasLost(): boolean {
-    return this.#isLost
-  }
-
   /** @internal Looks whether it still is held. */
   isLost(): IpcError | undefined {
-    const why = this.#isSuspended ? undefined : this.#lender?.checkHolds()
-    if (why !== undefined) this.#isLost = true
-    return why
+    return this.#isSuspended ? undefined : this.#lender?.checkHolds()
   }
 }

@@ -9,10 +9,11 @@ import {
   wrongType,
 } from '../options.js'
 import { notHeldError } from '../shared/failure.js'
+import { checkSyncWait } from '../wait/countdown.js'
 import type { SyncGate } from './gate.js'
 import { Guard, type Lender } from './guard.js'
 import { SyncObject } from './object.js'
-import { acquireOnce, type SyncOperation } from './operation.js'
+import { acquireOnce, acquireShared, type SyncOperation } from './operation.js'
 
 /** What is to be done about holders that die. */
 export interface HolderOptions {
@@ -34,6 +35,11 @@ const holderKeys = ['strict', 'onLost']
 const syncKeys = ['timeoutMs', ...holderKeys]
 const asyncKeys = ['signal', ...syncKeys]
 
+/**
+ * Acquiring and releasing a free lock are short from here down to the addon, and what is rare stands in methods of its
+ * own: V8 compiles all of it into the caller as long as both have less than 920 bytes of bytecode together. With a
+ * little more, calls and the making of the guard cost a third as much again (bench/sync, 2026-11).
+ */
 export abstract class Lockable extends SyncObject {
   /** What acquiring it is. */
   protected readonly operation: SyncOperation = acquireOnce
@@ -41,13 +47,24 @@ export abstract class Lockable extends SyncObject {
   readonly #guards: Guard[] = []
   /** What guards belong to: a plain object, as the methods are nobody else's. */
   readonly #lender: Lender = {
-    giveBack: (guard) => this.#giveBack(guard),
+    giveBack: (guard) => {
+      this.#leave(guard)
+      this.holder.giveBack(guard.operation)
+      this.poke()
+    },
+    forfeit: (guard) => {
+      this.#leave(guard)
+      // It is another's by now.
+      this.holder.forfeit(guard.operation)
+      this.poke()
+    },
+    refuse: () => notHeldError(this.address, 'release', 'it is released while a condition is waited for'),
     enter: (guard) => this.#guards.push(guard),
     leave: (guard) => this.#leave(guard),
     checkHolds: () => this.holder.checkHolds(),
   }
-  readonly #takeExclusive = () => this.#take(false)
-  readonly #takeShared = () => this.#take(true)
+  readonly #takeExclusive = () => this.#take(this.operation)
+  readonly #takeShared = () => this.#take(acquireShared)
 
   /** Whether anybody holds it now, in whatever process. */
   get locked(): boolean {
@@ -139,21 +156,37 @@ export abstract class Lockable extends SyncObject {
     return this.#heed(await this.line.do(operation, this.#takeOf(operation), options), options)
   }
 
-  #takeOf({ key }: SyncOperation): () => Guard {
-    return key === 'shared' ? this.#takeShared : this.#takeExclusive
+  #takeOf({ shared }: SyncOperation): () => Guard {
+    return shared ? this.#takeShared : this.#takeExclusive
   }
 
   protected tryAcquireAs(operation: SyncOperation, options: HolderOptions | undefined): Guard | undefined {
-    if (options !== undefined) checkHolderOptions(options, holderKeys)
-    if (!this.line.attempt(operation)) return undefined
-    return this.#heed(this.#take(operation.key === 'shared'), options)
+    if (options !== undefined) return this.#tryAcquireWith(operation, options)
+    return this.line.attempt(operation) ? this.#take(operation) : undefined
+  }
+
+  #tryAcquireWith(operation: SyncOperation, options: HolderOptions): Guard | undefined {
+    checkHolderOptions(options, holderKeys)
+    const guard = this.tryAcquireAs(operation, undefined)
+    return guard === undefined ? undefined : this.#heed(guard, options)
   }
 
   protected acquireSyncAs(operation: SyncOperation, options: AcquireSyncOptions | undefined): Guard {
-    if (options !== undefined) checkHolderOptions(options, syncKeys)
+    if (options !== undefined) return this.#acquireSyncWith(operation, options)
+    if (!this.line.attemptSync(operation)) this.#block(operation, options)
+    return this.#take(operation)
+  }
+
+  #acquireSyncWith(operation: SyncOperation, options: AcquireSyncOptions): Guard {
+    checkHolderOptions(options, syncKeys)
+    checkSyncWait(options)
+    if (!this.line.attemptSync(operation)) this.#block(operation, options)
+    return this.#heed(this.#take(operation), options)
+  }
+
+  #block(operation: SyncOperation, options: AcquireSyncOptions | undefined): void {
     if (options?.timeoutMs === undefined && this.gate.waitsForItself(operation)) throw this.#deadlock()
-    this.line.doSync(operation, options)
-    return this.#heed(this.#take(operation.key === 'shared'), options)
+    this.line.blockFor(operation, options)
   }
 
   protected async runAs<R>(
@@ -216,49 +249,35 @@ export abstract class Lockable extends SyncObject {
 
   #retake(guards: readonly Guard[]): void {
     const { holder } = this
-    holder.lend()
+    const death = holder.lend(this.operation)
     for (const _ of guards.slice(1)) {
       holder.attempt(this.operation)
-      holder.lend()
+      holder.lend(this.operation)
     }
-    const death = holder.takeDeath()
     for (const guard of guards) guard.resume(death)
   }
 
-  #take(shared: boolean): Guard {
-    const { holder } = this
-    holder.lend(shared)
-    const guard = new Guard(this.#lender, holder.takeDeath(), shared)
+  #take(operation: SyncOperation): Guard {
+    const guard = new Guard(this.#lender, operation, this.holder.lend(operation))
     this.#guards.push(guard)
     // Whoever waits in this environment by another handle owns it as well now.
-    if (!this.operation.exclusive) this.poke()
+    if (!operation.exclusive) this.poke()
     return guard
   }
 
-  #giveBack(guard: Guard): void {
-    if (guard.isSuspended)
-      throw notHeldError(this.address, 'release', 'it is released while a condition is waited for')
-    this.#leave(guard)
-    // It is another's by now.
-    if (guard.wasLost) this.holder.forfeit(guard.shared)
-    else this.holder.giveBack(this.operationOf(guard))
-    this.poke()
-  }
-
-  /** What released the guard releases. */
-  protected operationOf(_: Guard): SyncOperation {
-    return this.operation
-  }
-
   #leave(guard: Guard): void {
-    if (this.#guards.at(-1) === guard) this.#guards.pop()
-    else this.#guards.splice(this.#guards.indexOf(guard) >>> 0, 1)
+    const newest = this.#guards.pop()
+    if (newest !== guard) this.#leaveEarly(guard, newest)
+  }
+
+  /** Those that were acquired after it are held still. */
+  #leaveEarly(guard: Guard, newest: Guard | undefined): void {
+    if (newest !== undefined) this.#guards.push(newest)
+    this.#guards.splice(this.#guards.indexOf(guard) >>> 0, 1)
   }
 
   /** Does to a new guard what the caller asked for. */
-  #heed(guard: Guard, options: HolderOptions | undefined): Guard {
-    if (options === undefined) return guard
-    const { strict, onLost } = options
+  #heed(guard: Guard, { strict, onLost }: HolderOptions): Guard {
     if (strict === true && guard.ownerDied !== undefined) {
       const { pid, name } = guard.ownerDied
       guard.release()

@@ -8,6 +8,10 @@ export interface SyncOperation extends Operation {
   readonly code: number
   /** Permits of a semaphore. */
   readonly count: number
+  /** One of several readers. */
+  readonly shared: boolean
+  /** One of whatever the object is, and not shared: for that the addon has calls that cost less. */
+  readonly plain: boolean
   /** Whether it has to wait while this very handle holds the object: where nobody may hold it twice. */
   readonly exclusive: boolean
 }
@@ -17,7 +21,7 @@ const takes = [0]
 
 /** A lock that nobody may hold twice. */
 export const acquireOnce: SyncOperation = {
-  ...{ key: 'acquire', takes, returnable: true, count: 1, exclusive: true },
+  ...{ key: 'acquire', takes, returnable: true, count: 1, shared: false, plain: true, exclusive: true },
   code: codes.acquire,
 }
 
@@ -25,7 +29,13 @@ export const acquireOnce: SyncOperation = {
 export const acquireAgain: SyncOperation = { ...acquireOnce, exclusive: false }
 
 /** One of several readers. */
-export const acquireShared: SyncOperation = { ...acquireOnce, key: 'shared', code: codes.acquireShared }
+export const acquireShared: SyncOperation = {
+  ...acquireOnce,
+  key: 'shared',
+  shared: true,
+  plain: false,
+  code: codes.acquireShared,
+}
 
 const permits = new Map<number, SyncOperation>()
 
@@ -33,7 +43,7 @@ const permits = new Map<number, SyncOperation>()
 export function acquirePermits(count: number): SyncOperation {
   let operation = permits.get(count)
   if (operation !== undefined) return operation
-  operation = { ...acquireAgain, key: `${count}`, count }
+  operation = { ...acquireAgain, key: `${count}`, count, plain: count === 1 }
   // Programs ask for few different numbers; one that does not shall not keep them all.
   if (permits.size < 64) permits.set(count, operation)
   return operation
@@ -45,5 +55,15 @@ let waits = 0
 export function waitFor(what: 'event' | 'condition' | 'barrier'): SyncOperation {
   const code = codes[what]
   const key = `wait ${waits++}`
-  return { key, takes: [], returnable: true, count: 0, exclusive: false, action: 'wait for', code }
+  return {
+    key,
+    takes: [],
+    returnable: true,
+    count: 0,
+    shared: false,
+    plain: false,
+    exclusive: false,
+    action: 'wait for',
+    code,
+  }
 }

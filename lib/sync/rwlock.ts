@@ -2,7 +2,7 @@
 import type { Guard } from './guard.js'
 import { type AcquireOptions, type AcquireSyncOptions, type HolderOptions, Lockable } from './lockable.js'
 import { type CreateOptions, type OpenOptions, openSync, unlinkSync } from './open.js'
-import { acquireShared, type SyncOperation } from './operation.js'
+import { acquireShared } from './operation.js'
 
 /**
  * A lock between unrelated processes, by name, that many may hold to read, or one to write. {@link RWLock.acquire} keeps
@@ -61,9 +61,5 @@ export class RWLock extends Lockable {
   /** Runs a function while the lock is held to read; see {@link run}. */
   async runShared<R>(work: (guard: Guard) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     return this.runAs(acquireShared, work, options)
-  }
-
-  protected override operationOf(guard: Guard): SyncOperation {
-    return guard.shared ? acquireShared : this.operation
   }
 }

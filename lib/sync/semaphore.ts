@@ -139,7 +139,7 @@ export class Semaphore extends SyncObject {
 
   #permit(operation: SyncOperation): Permit {
     const { gate, line } = this
-    gate.lend()
+    gate.lend(operation)
     return new Permit(() => {
       gate.giveBack(operation)
       line.poke()
