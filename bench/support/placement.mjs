@@ -28,3 +28,18 @@ export function launcher(place, end) {
   const cpu = place === 'apart' ? cpus[end * (cpus.length - 1)] : cpus[0]
   return ['taskset', '-c', String(cpu)]
 }
+
+function keepTo(list) {
+  spawnSync('taskset', ['-pc', list, String(process.pid)])
+}
+
+/** Runs something while this thread, and every process that it starts, keeps to one CPU. */
+export async function onOneCpu(run) {
+  if (!isPossible('same')) return run()
+  keepTo(String(cpus[0]))
+  try {
+    return await run()
+  } finally {
+    keepTo(cpus.join(','))
+  }
+}
