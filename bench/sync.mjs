@@ -214,6 +214,10 @@ async function contenders(count, way) {
     () => new Helper(process.execPath, peer, 'contend', way, lock.name),
   )
   await Promise.all(helpers.map((each) => each.answer()))
+  // As much for each process, however many they are: what V8 still compiles is no matter of the lock, and 16 processes
+  // do it for long on a few CPUs.
+  const warmUp = 160_000 * scale
+  await Promise.all(helpers.map((each) => each.measure(warmUp)))
   return {
     async rate() {
       const times = Math.ceil((320_000 * scale) / count)
