@@ -12,5 +12,5 @@ build=build-native-plain
 node scripts/setup.mjs
 cmake -S . -B "$build" -DIPCKIT_SANITIZE= -DCMAKE_BUILD_TYPE=RelWithDebInfo
 cmake --build "$build" --parallel "$(nproc)" --target storm
-node scripts/isolated.mjs "$build/test/crash/storm" --kills "$kills" --pause 80
+node scripts/isolated.mjs "$build/test/crash/storm" --kills "$kills" --pause 0
 IPCKIT_STORM_KILLS=$mixed_kills node scripts/isolated.mjs npx vitest run test/shm/storm.test.ts
