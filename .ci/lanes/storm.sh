@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The storms at full length, for the night: a queue in shared memory whose users are killed, stopped, asked to end and
 # exit at random.
-#   .ci/lanes/storm.sh [KILLS [MIXED KILLS]]     default 1,000,000 of programs in C: half an hour on two processors;
-#                                                and 1,000 of programs in C, Node and Python
+#   .ci/lanes/storm.sh [KILLS [MIXED KILLS]]     default 1,000,000 of programs in C: 35 minutes on two
+#                                                processors; and 1,000 of programs in C, Node and Python
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
