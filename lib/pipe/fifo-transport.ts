@@ -18,6 +18,7 @@ import type {
 } from '../queue/transport.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
+import { lengthAt } from '../wait/outbox.js'
 import { type Direction, Readiness } from '../wait/readiness.js'
 import { anyMessage } from '../wait/selector.js'
 import { failure, pipeError } from './failure.js'
@@ -132,7 +133,7 @@ export class FifoTransport implements Transport {
       return result
     }
     if (result === -errnoOf.EAGAIN) return 0
-    if (result === -errnoOf.EMSGSIZE) throw this.tooLarge(batch.index[from * 4 + 1] as number)
+    if (result === -errnoOf.EMSGSIZE) throw this.tooLarge(lengthAt(batch, from))
     throw this.#error(result, 'write', 'send to')
   }
 

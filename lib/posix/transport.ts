@@ -18,6 +18,7 @@ import type {
 } from '../queue/transport.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
+import { lengthAt } from '../wait/outbox.js'
 import { type Direction, Readiness } from '../wait/readiness.js'
 import { anyMessage } from '../wait/selector.js'
 import { unlink } from './open.js'
@@ -104,7 +105,7 @@ export class PosixTransport implements Transport {
     const result = native.mqSendMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) return result
     if (result === -errnoOf.EAGAIN) return 0
-    throw this.#error(result, 'mq_send', 'send to', batch.index[from * 4 + 1] as number)
+    throw this.#error(result, 'mq_send', 'send to', lengthAt(batch, from))
   }
 
   receive(_selector: Selector, max: number): number {

@@ -21,6 +21,7 @@ import { ringError } from '../shared/failure.js'
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
+import { lengthAt } from '../wait/outbox.js'
 import { anyMessage } from '../wait/selector.js'
 import { flags, unlink } from './open.js'
 
@@ -169,7 +170,7 @@ export class ShmTransport implements Transport {
     const result = native.ringPutMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) return result
     if (result === -errnoOf.EAGAIN) return 0
-    throw this.#error(result, put, 'send to', this.#sendAdvice(result, batch.index[from * 4 + 1] as number))
+    throw this.#error(result, put, 'send to', this.#sendAdvice(result, lengthAt(batch, from)))
   }
 
   receive(selector: Selector, max: number): number {

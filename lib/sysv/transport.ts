@@ -21,6 +21,7 @@ import type {
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
+import { lengthAt } from '../wait/outbox.js'
 import { anyMessage, keyOf } from '../wait/selector.js'
 import { type QueueFailure, queueError, tooLargeError } from './failure.js'
 import { limits } from './limits.js'
@@ -153,7 +154,7 @@ export class SysvTransport implements Transport {
   sendMany(batch: OutgoingBatch, from: number): number {
     const result = native.msgSendMany(this.#handle, batch.bytes, batch.index, from, batch.count - from)
     if (result >= 0) return result
-    const length = batch.index[from * 4 + 1] as number
+    const length = lengthAt(batch, from)
     if (result !== -errnoOf.EAGAIN) throw this.#error(result, 'msgsnd', 'send to', length)
     this.#checkFits(length)
     return 0

@@ -49,7 +49,7 @@ export class AdaptivePoll {
     if (came === true) {
       const result = attempt()
       if (result !== nothing) {
-        this.#penalty = 1
+        this.hit()
         return result
       }
     }
@@ -62,7 +62,7 @@ export class AdaptivePoll {
       const switched = now - before > switchMs
       if (switched) lookAtClock()
       if (result !== nothing) {
-        this.#penalty = 1
+        this.hit()
         return result
       }
       // Who had the CPU in between and brought nothing will not do so in a moment; sleeping hands it over as well.
