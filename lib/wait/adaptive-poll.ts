@@ -8,8 +8,11 @@ import { lookAtClock } from './fairness.js'
 
 /** How long to poll before sleeping: about what a sleep and wake across CPUs cost. bench/one-to-one, 2026-11. */
 const budgetMs = 0.2
-/** After a sleep shorter than this, most of which may have been waking up, polling is worth a try. */
-const shortSleepMs = 1
+/**
+ * After a sleep shorter than this polling is worth a try: most of it may have been waking up, or the least that a timer
+ * sleeps, 1 ms, where no descriptor tells (a FIFO without room for a large message). bench/one-to-one, 2026-11.
+ */
+const shortSleepMs = 2
 /** After many polls in vain, as when both ends share a CPU, so many short sleeps pass before the next try. */
 const mostSkips = 16
 /** A yield that takes longer has run something else in between. */
