@@ -57,6 +57,7 @@ export class FifoTransport implements Transport {
     blocking: true,
     peek: true,
   }
+  readonly sendsTogether = true
   readonly #path: string
   readonly #handle: number
   readonly #readiness: Readiness

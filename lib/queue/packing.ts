@@ -10,7 +10,7 @@ import { Batch, encodeOne, type Write } from '../wait/outbox.js'
 import type { Outgoing, Transport } from './transport.js'
 
 /** Larger messages of a batch cost less in calls of their own than in copies. bench/one-to-one, 2026-11. */
-export const worthCopying = 1024
+const worthCopying = 1024
 
 export class Packing<T, I> {
   readonly codec: Codec<T, I>
@@ -40,9 +40,10 @@ export class Packing<T, I> {
       return batch
     }
     const large: Uint8Array[] = []
+    const copies = this.#transport.sendsTogether === true
     for (const value of values) {
       const bytes = this.#bytesOf(value)
-      const stays = large.length > 0 || (batch.count === 0 && bytes.length >= worthCopying)
+      const stays = large.length > 0 || (batch.count === 0 && !copies && bytes.length >= worthCopying)
       if (stays) large.push(bytes)
       else batch.addBytes(bytes, label)
     }
@@ -116,11 +117,4 @@ export class Packing<T, I> {
     failure.batch = { values, failures }
     throw failure
   }
-}
-
-/** A batch of bytes as they are. */
-export function batchOfBytes(all: readonly Uint8Array[], label: number): Batch {
-  const batch = Batch.take()
-  for (const bytes of all) batch.addBytes(bytes, label)
-  return batch
 }

@@ -72,7 +72,7 @@ export interface Outgoing {
   readonly label: number
 }
 
-/** Many messages on their way out, in one piece of memory; see `wait/batch.ts`. */
+/** Many messages on their way out, in one piece of memory; see `wait/outbox.ts`. */
 export interface OutgoingBatch {
   readonly bytes: Uint8Array
   /** Four int32 a message: offset, length, and the two halves of the label. */
@@ -115,6 +115,8 @@ export interface Transport {
   readonly capabilities: Capabilities
   /** The largest message, bytes. */
   readonly maxMessageBytes: number
+  /** Many messages go to the kernel in one call, so that copying large ones together pays as well. */
+  readonly sendsTogether?: boolean
 
   /** The label of a message that is put so; refuses with `ERR_IPC_UNSUPPORTED` what it cannot do. */
   label(options: PutLabel | undefined): number

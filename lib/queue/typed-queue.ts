@@ -5,10 +5,9 @@ import { unsupported } from '../errors.js'
 import { checkInteger, checkKeys, checkObject } from '../options.js'
 import type { Channel } from '../wait/channel.js'
 import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
-import { checkWait } from '../wait/pending.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import { iterate } from './iterate.js'
-import { batchOfBytes, type Packing, worthCopying } from './packing.js'
+import type { Packing } from './packing.js'
 import type {
   Envelope,
   GetOptions,
@@ -127,11 +126,9 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
       this.#checkOptions(options, putting, waiting)
       const label = this.#transport.label(options as PutLabel)
       const all = this.#packing.many(values, label)
-      if (!Array.isArray(all)) return this.#channel.sendMany(all, options)
-      // Before the first of them is put; the channel looks when all that have room are.
-      checkWait(options)
-      const first = this.#putInPlace(all, label)
-      return this.#channel.sendMany(batchOfBytes(all.slice(first), label), options, first)
+      return Array.isArray(all)
+        ? this.#channel.sendEach(all, label, options)
+        : this.#channel.sendMany(all, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -289,22 +286,6 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     this.#checkOptions(options, putting, others)
     const label = this.#transport.label(options as PutLabel)
     return this.#packing.one(value, label)
-  }
-
-  /** Puts values from where they lie, as far as they are large enough for that to pay and have room: how many. */
-  #putInPlace(all: readonly Uint8Array[], label: number): number {
-    let count = 0
-    try {
-      for (const bytes of all) {
-        const { length } = bytes
-        if (length < worthCopying || !this.#channel.sendNow({ bytes, length, label })) break
-        count++
-      }
-    } catch (error) {
-      // What was put is told; the others meet the error again.
-      if (count === 0) throw error
-    }
-    return count
   }
 
   #selector(options: TryGetOptions<S> | undefined, others: readonly string[]): Selector {

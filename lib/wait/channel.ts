@@ -48,12 +48,6 @@ export class Channel {
     return this.#sends.trySend(message)
   }
 
-  /** As {@link trySend}, where messages follow each other closely for a moment longer. */
-  sendNow(message: Outgoing): boolean {
-    this.checkOpen()
-    return this.#sends.sendNow(message, insistAsyncMs)
-  }
-
   /** How many messages of the batch had room. */
   trySendMany(batch: OutgoingBatch): number {
     this.checkOpen()
@@ -65,13 +59,16 @@ export class Channel {
     return this.#sends.send(message, options, this.#alive.wanted)
   }
 
-  /**
-   * The batch belongs to the channel until the promise settles. Resolves with the number sent, to which those `before`
-   * the batch, sent by the caller, are counted.
-   */
-  sendMany(batch: OutgoingBatch, options?: WaitOptions, before = 0): Promise<number> {
+  /** The batch belongs to the channel until the promise settles, with the number sent. */
+  sendMany(batch: OutgoingBatch, options?: WaitOptions): Promise<number> {
     this.checkOpen()
-    return this.#sends.sendMany(batch, options, this.#alive.wanted, before)
+    return this.#sends.sendMany(batch, options, this.#alive.wanted)
+  }
+
+  /** The same for bytes that are sent from where they lie as far as there is room; the others are copied. */
+  sendEach(all: readonly Uint8Array[], label: number, options?: WaitOptions): Promise<number> {
+    this.checkOpen()
+    return this.#sends.sendEach(all, label, options, this.#alive.wanted)
   }
 
   sendSync(message: Outgoing, options?: SyncWaitOptions): void {

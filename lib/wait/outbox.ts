@@ -77,6 +77,13 @@ export class Batch implements OutgoingBatch {
     return batch
   }
 
+  /** The batch of bytes as they are. */
+  static of(all: readonly Uint8Array[], label: number): Batch {
+    const batch = Batch.take()
+    for (const bytes of all) batch.addBytes(bytes, label)
+    return batch
+  }
+
   private constructor() {}
 
   bytes = new Uint8Array(defaultBytes)

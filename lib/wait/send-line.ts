@@ -65,19 +65,34 @@ export class SendLine {
     return this.#enter(keep(message), { sent: 0, before: 0 }, () => undefined, options, keepsAlive).promise
   }
 
-  sendMany(
-    batch: OutgoingBatch,
+  sendMany(batch: OutgoingBatch, options: WaitOptions | undefined, keepsAlive: boolean): Promise<number> {
+    checkWait(options)
+    const sent = this.#sendManyNow(
+      batch.count,
+      (from) => this.#transport.sendMany(batch, from),
+      (at) => lengthAt(batch, at),
+    )
+    if (sent < batch.count)
+      return this.#enter(batch, { sent, before: 0 }, numberSent, options, keepsAlive).promise
+    release(batch)
+    return atOnce(sent)
+  }
+
+  sendEach(
+    all: readonly Uint8Array[],
+    label: number,
     options: WaitOptions | undefined,
     keepsAlive: boolean,
-    before: number,
   ): Promise<number> {
     checkWait(options)
-    const sent = this.#sendManyNow(batch, before)
-    if (sent === batch.count) {
-      release(batch)
-      return atOnce(before + sent)
-    }
-    return this.#enter(batch, { sent, before }, (total) => total, options, keepsAlive).promise
+    const sent = this.#sendManyNow(
+      all.length,
+      (from) => this.#sendEachNow(all, from, label),
+      (at) => (all[at] as Uint8Array).length,
+    )
+    if (sent === all.length) return atOnce(sent)
+    const rest = Batch.of(all.slice(sent), label)
+    return this.#enter(rest, { sent: 0, before: sent }, numberSent, options, keepsAlive).promise
   }
 
   /** Blocks the thread until the message is in the queue, for a caller who has tried; `timeLeft` throws when time is up. */
@@ -137,28 +152,46 @@ export class SendLine {
     })
   }
 
-  /** A batch larger than the queue goes in as fast as the other end takes, as long as nobody else has to wait for it. */
-  #sendManyNow(batch: OutgoingBatch, before: number): number {
+  /**
+   * Many go in as fast as the other end takes them, as long as nobody else has to wait for that: how many. `send` is told
+   * from which on.
+   */
+  #sendManyNow(count: number, send: (from: number) => number, lengthOf: (at: number) => number): number {
     let sent = 0
     try {
-      sent = this.trySendMany(batch)
-      if (sent === batch.count) return sent
+      if (count > 0 && this.#isFree()) sent = send(0)
+      if (sent === count) return sent
       const end = performance.now() + longestTurnMs
-      while (sent < batch.count && this.#line.size === 0 && performance.now() < end) {
+      while (sent < count && this.#line.size === 0 && performance.now() < end) {
         const more = this.#poll.insist(
           0,
-          () => this.#transport.sendMany(batch, sent),
+          () => send(sent),
           insistAsyncMs,
-          (milliseconds) => this.#transport.pollToSend?.(lengthAt(batch, sent), milliseconds),
+          (milliseconds) => this.#transport.pollToSend?.(lengthOf(sent), milliseconds),
         )
         if (more === 0) break
         sent += more
       }
     } catch (error) {
       // What was sent is told; the wait for the rest meets the error again.
-      if (before + sent === 0) throw error
+      if (sent === 0) throw error
     }
     return sent
+  }
+
+  /** Sends bytes from where they lie, from number `from` on, and returns how many had room. */
+  #sendEachNow(all: readonly Uint8Array[], from: number, label: number): number {
+    let at = from
+    try {
+      for (; at < all.length; at++) {
+        const bytes = all[at] as Uint8Array
+        if (!this.#transport.send({ bytes, length: bytes.length, label })) break
+      }
+    } catch (error) {
+      // What was sent is told; the next try meets the error again.
+      if (at === from) throw error
+    }
+    return at - from
   }
 
   /** Whether a newcomer may be tried: those in line go first. */
@@ -302,6 +335,8 @@ export class SendLine {
     this.#whenEmpty?.()
   }
 }
+
+const numberSent = (sent: number) => sent
 
 function release(batch: OutgoingBatch): void {
   if (batch instanceof Batch) batch.release()

@@ -126,7 +126,7 @@ napi_value msg_send_many(napi_env env, napi_callback_info info) {
   sys::sysv_queue* queue = given.self().sysv_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   return send_batch(env, given, [&](char* bytes, const message_entry& entry) {
-    // lib/wait/batch.ts leaves room for the header in front of each message.
+    // lib/wait/outbox.ts leaves room for the header in front of each message.
     const long type = entry.label();
     std::memcpy(bytes - header_bytes, &type, header_bytes);
     return queue->send(bytes - header_bytes, static_cast<size_t>(entry.length));
