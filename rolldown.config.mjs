@@ -17,6 +17,7 @@ function reachableFrom(file, seen = new Set()) {
   return seen
 }
 const core = reachableFrom(resolve('lib/index.ts'))
+const isWithin = (folder, id) => id.startsWith(`${resolve(folder)}/`)
 
 export default defineConfig({
   input: {
@@ -40,7 +41,7 @@ export default defineConfig({
       groups: [
         { name: 'ipckit', test: (id) => core.has(id), priority: 1 },
         // All but the command in another, as little else is left.
-        { name: 'kernel', test: /\/lib\/(?!cli\/)/ },
+        { name: 'kernel', test: (id) => isWithin('lib', id) && !isWithin('lib/cli', id) },
       ],
     },
   },
