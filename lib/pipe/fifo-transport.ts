@@ -14,12 +14,11 @@ import type {
   QueueStat,
   Selector,
   Transport,
-  TransportListener,
 } from '../queue/transport.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
 import { lengthAt } from '../wait/outbox.js'
-import { type Direction, Readiness } from '../wait/readiness.js'
+import { type Direction, PolledTransport } from '../wait/polled-transport.js'
 import { anyMessage } from '../wait/selector.js'
 import { failure, pipeError } from './failure.js'
 
@@ -46,10 +45,7 @@ export interface FifoQueueStat extends QueueStat {
   readonly shared: boolean
 }
 
-/** Apart from the constructor, whose other closures know the transport, and would keep it from being forgotten. */
-const closing = (handle: number, token: number) => () => native.fifoQueueClose(handle, token)
-
-export class FifoTransport implements Transport {
+export class FifoTransport extends PolledTransport implements Transport {
   readonly address: string
   readonly capabilities: Capabilities = {
     priorities: false,
@@ -60,23 +56,17 @@ export class FifoTransport implements Transport {
   readonly sendsTogether = true
   readonly #path: string
   readonly #handle: number
-  readonly #readiness: Readiness
   #capacity = 0
   #timer: NodeJS.Timeout | undefined
   #napMs = firstNapMs
 
   constructor(path: string, handle: number) {
+    super((token) => native.fifoQueueWatchRemoval(handle, token))
     this.#path = path
     this.#handle = handle
     this.address = `fifo:${path}`
-    this.#readiness = new Readiness({
-      arm: (token, direction) => this.#arm(token, direction),
-      watchRemoval: (token) => native.fifoQueueWatchRemoval(handle, token),
-      isRemoved: () => native.fifoQueueIsRemoved(handle),
-      removed: (direction) => this.#error(-errnoOf.EIDRM, 'unlink', direction),
-      rest: () => this.#wakeUp(),
-    })
-    closeWhenForgotten(this, closing(handle, this.#readiness.token))
+    const { token } = this
+    closeWhenForgotten(this, () => native.fifoQueueClose(handle, token))
     this.stat()
   }
 
@@ -156,36 +146,6 @@ export class FifoTransport implements Transport {
     return result === 1
   }
 
-  blockToSend(_message: Outgoing, milliseconds: number): boolean {
-    this.#block('send to', milliseconds)
-    return false
-  }
-
-  blockToReceive(_selector: Selector, milliseconds: number): void {
-    this.#block('receive from', milliseconds)
-  }
-
-  listen(listener: TransportListener): void {
-    this.#readiness.listen(listener)
-  }
-
-  askToSend(_message: Outgoing): void {
-    this.#readiness.ask('send to')
-  }
-
-  forgetToSend(): boolean {
-    this.#readiness.forget('send to')
-    return true
-  }
-
-  askToReceive(_selector: Selector): void {
-    this.#readiness.ask('receive from')
-  }
-
-  forgetToReceive(_selector: Selector): void {
-    this.#readiness.forget('receive from')
-  }
-
   stat(): FifoQueueStat {
     const out = new Float64Array(8)
     try {
@@ -211,8 +171,8 @@ export class FifoTransport implements Transport {
 
   close(): void {
     wasClosed(this)
-    this.#readiness.end()
-    native.fifoQueueClose(this.#handle, this.#readiness.token)
+    this.forgetAll()
+    native.fifoQueueClose(this.#handle, this.token)
   }
 
   unlink(): void {
@@ -223,8 +183,8 @@ export class FifoTransport implements Transport {
     }
   }
 
-  #arm(token: number, direction: Direction): void {
-    const result = native.fifoQueueArm(this.#handle, token, direction === 'send to' ? 1 : 0)
+  protected arm(direction: Direction): void {
+    const result = native.fifoQueueArm(this.#handle, this.token, direction === 'send to' ? 1 : 0)
     if (result < 0) {
       throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', direction)
     }
@@ -237,21 +197,29 @@ export class FifoTransport implements Transport {
     if (this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      this.#readiness.tell()
+      this.tell()
     }, this.#napMs)
     this.#napMs = Math.min(this.#napMs * 2, longestNapMs)
     // Whoever waits keeps the process alive, unless unref'd; the nap does not.
     this.#timer.unref()
   }
 
-  #wakeUp(): void {
+  protected override rest(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
-  #block(direction: Direction, milliseconds: number): void {
+  protected block(direction: Direction, milliseconds: number): void {
     const result = native.fifoQueueWait(this.#handle, direction === 'send to' ? 1 : 0, milliseconds)
     if (result < 0) throw this.#error(result, 'poll', direction)
+  }
+
+  protected isRemoved(): boolean {
+    return native.fifoQueueIsRemoved(this.#handle)
+  }
+
+  protected removed(direction: Direction): IpcError {
+    return this.#error(-errnoOf.EIDRM, 'unlink', direction)
   }
 
   #inOrder(what: string): IpcError {

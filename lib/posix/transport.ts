@@ -14,12 +14,11 @@ import type {
   QueueStat,
   Selector,
   Transport,
-  TransportListener,
 } from '../queue/transport.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
 import { lengthAt } from '../wait/outbox.js'
-import { type Direction, Readiness } from '../wait/readiness.js'
+import { type Direction, PolledTransport } from '../wait/polled-transport.js'
 import { anyMessage } from '../wait/selector.js'
 import { unlink } from './open.js'
 import { checkPriority } from './priority.js'
@@ -33,10 +32,7 @@ export interface PosixQueueStat extends QueueStat {
   readonly unlinked: boolean
 }
 
-/** Apart from the constructor, whose other closures know the transport, and would keep it from being forgotten. */
-const closing = (handle: number, token: number) => () => native.mqClose(handle, token)
-
-export class PosixTransport implements Transport {
+export class PosixTransport extends PolledTransport implements Transport {
   readonly address: string
   readonly capabilities: Capabilities = {
     priorities: true,
@@ -47,24 +43,19 @@ export class PosixTransport implements Transport {
   readonly maxMessageBytes: number
   readonly #name: string
   readonly #handle: number
-  readonly #readiness: Readiness
 
   /**
    * `heedsRemoval`: a queue that was unlinked is gone, as it is for the other transports. Without it those who have
    * it open go on, as mq_unlink(3) has it.
    */
   constructor(name: string, handle: number, heedsRemoval: boolean) {
+    super(heedsRemoval ? (token) => native.mqWatchRemoval(handle, token) : undefined)
     this.#name = name
     this.#handle = handle
     this.address = `posix:${name}`
     if (heedsRemoval) native.mqHeedRemoval(handle)
-    this.#readiness = new Readiness({
-      arm: (token, direction) => this.#arm(token, direction),
-      isRemoved: () => this.stat().unlinked,
-      removed: (direction) => this.#error(-errnoOf.EIDRM, 'mq_unlink', direction),
-      ...(heedsRemoval && { watchRemoval: (token) => native.mqWatchRemoval(handle, token) }),
-    })
-    closeWhenForgotten(this, closing(handle, this.#readiness.token))
+    const { token } = this
+    closeWhenForgotten(this, () => native.mqClose(handle, token))
     this.maxMessageBytes = this.stat().maxMessageBytes
   }
 
@@ -116,36 +107,6 @@ export class PosixTransport implements Transport {
     throw this.#error(result, 'mq_receive', 'receive from')
   }
 
-  blockToSend(message: Outgoing, milliseconds: number): boolean {
-    this.#block('send to', milliseconds, message.length)
-    return false
-  }
-
-  blockToReceive(_selector: Selector, milliseconds: number): void {
-    this.#block('receive from', milliseconds)
-  }
-
-  listen(listener: TransportListener): void {
-    this.#readiness.listen(listener)
-  }
-
-  askToSend(_message: Outgoing): void {
-    this.#readiness.ask('send to')
-  }
-
-  forgetToSend(): boolean {
-    this.#readiness.forget('send to')
-    return true
-  }
-
-  askToReceive(_selector: Selector): void {
-    this.#readiness.ask('receive from')
-  }
-
-  forgetToReceive(_selector: Selector): void {
-    this.#readiness.forget('receive from')
-  }
-
   stat(): PosixQueueStat {
     const out = new Float64Array(8)
     try {
@@ -168,23 +129,31 @@ export class PosixTransport implements Transport {
 
   close(): void {
     wasClosed(this)
-    this.#readiness.end()
-    native.mqClose(this.#handle, this.#readiness.token)
+    this.forgetAll()
+    native.mqClose(this.#handle, this.token)
   }
 
   unlink(): void {
     unlink(this.#name)
   }
 
-  #arm(token: number, direction: Direction): void {
-    const result = native.mqArm(this.#handle, token, direction === 'send to' ? 1 : 0)
+  protected arm(direction: Direction): void {
+    const result = native.mqArm(this.#handle, this.token, direction === 'send to' ? 1 : 0)
     if (result === 0) return
     throw this.#error(result, result === -errnoOf.EAGAIN ? 'pthread_create' : 'epoll_ctl', direction)
   }
 
-  #block(direction: Direction, milliseconds: number, length?: number): void {
+  protected block(direction: Direction, milliseconds: number, length?: number): void {
     const result = native.mqWait(this.#handle, direction === 'send to' ? 1 : 0, milliseconds)
     if (result < 0) throw this.#error(result, 'poll', direction, length)
+  }
+
+  protected isRemoved(): boolean {
+    return this.stat().unlinked
+  }
+
+  protected removed(direction: Direction): IpcError {
+    return this.#error(-errnoOf.EIDRM, 'mq_unlink', direction)
   }
 
   #noTypes(what: string): IpcError {
