@@ -21,6 +21,10 @@ export interface SyncWaitOptions {
   timeoutMs?: number | undefined
 }
 
+/** What they are called, for {@link checkOptions}. */
+export const waitKeys = ['timeoutMs', 'signal'] as const
+export const syncWaitKeys = ['timeoutMs'] as const
+
 /** The longest wait that a timer of Node takes, about 24 days. */
 export const maxTimeoutMs = 2_147_483_647
 
@@ -54,6 +58,18 @@ export function checkMode(value: unknown): number {
   return checkInteger('mode', value, 0, 0o777)
 }
 
+/** The number of a user or group; the last one of 32 bits means none to the kernel. */
+export function checkId(name: string, value: unknown): number {
+  return checkInteger(name, value, 0, 2 ** 32 - 2)
+}
+
+/** Whose an object is to be, as far as it is given. */
+export function checkOwnership({ uid, gid, mode }: { uid?: number; gid?: number; mode?: number }): void {
+  if (uid !== undefined) checkId('uid', uid)
+  if (gid !== undefined) checkId('gid', gid)
+  if (mode !== undefined) checkMode(mode)
+}
+
 export function checkTimeout(value: unknown, name = 'timeoutMs'): number {
   if (typeof value !== 'number') throw wrongType(name, 'a number of milliseconds', value)
   if (!(value >= 0 && value <= maxTimeoutMs)) {
@@ -83,6 +99,11 @@ export function checkKeys(name: string, value: object, known: readonly string[])
     if (!known.includes(key))
       throw wrongType(name, `only the options ${known.join(', ')}`, { [key]: undefined })
   }
+}
+
+/** The same of options that may be left out. */
+export function checkOptions(options: object | undefined, known: readonly string[]): void {
+  if (options !== undefined) checkKeys('options', checkObject('options', options), known)
 }
 
 export function checkBoolean(name: string, value: unknown): boolean {

@@ -16,13 +16,14 @@ import {
 import {
   checkBytes,
   checkInteger,
-  checkKeys,
-  checkObject,
+  checkOptions,
   checkSignal,
   checkTimeout,
   outOfRange,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
   wrongType,
 } from '../options.js'
 import { type Attempt, AttemptLine, again } from '../wait/attempt-line.js'
@@ -77,8 +78,6 @@ export interface ConnectOptions<T, I = T> extends ConnectionOptions<T, I>, WaitO
 
 /** How many descriptors go at once: SCM_MAX_FD of the kernel. */
 const maxDescriptors = 253
-
-const waiting = ['timeoutMs', 'signal']
 
 /** Makes a connection of a handle of the addon; for the rest of this folder. */
 export let connectionOf: <T, I>(
@@ -194,7 +193,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
     path: string,
     options: ConnectOptions<T, I> = {},
   ): Promise<Connection<T, I>> {
-    checkConnectionOptions(options, waiting)
+    checkConnectionOptions(options, waitKeys)
     return new Connection(await connectSocket(path, options), options)
   }
 
@@ -234,7 +233,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    *   {@link unsentBytes} says so.
    */
   async send(value: I, options?: WaitOptions): Promise<void> {
-    this.#checkSend(options, waiting)
+    this.#checkSend(options, waitKeys)
     return this.#writer.send(this.#codec.encode(value), options, this.#alive.wanted)
   }
 
@@ -249,13 +248,13 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Sends a value, and blocks the thread until all of it is with the kernel. Ctrl-C ends it with `EINTR`. */
   sendSync(value: I, options?: SyncWaitOptions): void {
-    this.#checkSend(options, ['timeoutMs'])
+    this.#checkSend(options, syncWaitKeys)
     this.#sendSync(this.#codec.encode(value), options)
   }
 
   /** Sends bytes as one message, 0 and more; see {@link send}. */
   async sendBytes(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
-    this.#checkSend(options, waiting)
+    this.#checkSend(options, waitKeys)
     return this.#writer.send(this.#outgoing(bytes), options, this.#alive.wanted)
   }
 
@@ -267,7 +266,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Sends bytes, and blocks the thread; see {@link sendSync}. */
   sendBytesSync(bytes: Uint8Array, options?: SyncWaitOptions): void {
-    this.#checkSend(options, ['timeoutMs'])
+    this.#checkSend(options, syncWaitKeys)
     this.#sendSync(this.#outgoing(bytes), options)
   }
 
@@ -281,7 +280,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    *   nothing was taken.
    */
   async recv(options?: WaitOptions): Promise<T> {
-    this.#checkRecv(options, waiting)
+    this.#checkRecv(options, waitKeys)
     return this.#arrivals.run(this.#value, options, this.#alive.wanted)
   }
 
@@ -293,13 +292,13 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Receives the next value, and blocks the thread until it is here. Ctrl-C ends it with `EINTR`. */
   recvSync(options?: SyncWaitOptions): T {
-    this.#checkRecv(options, ['timeoutMs'])
+    this.#checkRecv(options, syncWaitKeys)
     return this.#recvSync(this.#value, options)
   }
 
   /** Receives the bytes of the next message, in memory of their own; see {@link recv}. */
   async recvBytes(options?: WaitOptions): Promise<Buffer> {
-    this.#checkRecv(options, waiting)
+    this.#checkRecv(options, waitKeys)
     return this.#arrivals.run(this.#bytes, options, this.#alive.wanted)
   }
 
@@ -311,7 +310,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Receives the bytes of the next message, and blocks the thread; see {@link recvSync}. */
   recvBytesSync(options?: SyncWaitOptions): Buffer {
-    this.#checkRecv(options, ['timeoutMs'])
+    this.#checkRecv(options, syncWaitKeys)
     return this.#recvSync(this.#bytes, options)
   }
 
@@ -357,7 +356,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    *   `multiprocessing.reduction.sendfds` has it.
    */
   async sendFds(fds: readonly number[], bytes?: Uint8Array, options?: WaitOptions): Promise<void> {
-    this.#checkSend(options, waiting)
+    this.#checkSend(options, waitKeys)
     if (!Array.isArray(fds)) throw wrongType('fds', 'an array of descriptors', fds)
     if (fds.length < 1 || fds.length > maxDescriptors) {
       throw outOfRange('fds', `1 to ${maxDescriptors} descriptors`, fds)
@@ -384,7 +383,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
    * ```
    */
   async recvFd(options?: WaitOptions): Promise<ReceivedFd> {
-    this.#checkRecv(options, waiting)
+    this.#checkRecv(options, waitKeys)
     return this.#recvDescriptors(1, options, ({ descriptors, bytes }) => ({
       fd: descriptors[0] as number,
       bytes,
@@ -393,7 +392,7 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   /** Receives descriptors that were sent together; see {@link recvFd}. */
   async recvFds(options: RecvFdsOptions = {}): Promise<ReceivedFds> {
-    this.#checkRecv(options, [...waiting, 'max'])
+    this.#checkRecv(options, [...waitKeys, 'max'])
     const { max = maxDescriptors, ...wait } = options
     checkInteger('max', max, 1, maxDescriptors)
     return this.#recvDescriptors(max, wait, ({ descriptors, bytes, truncated }) => ({
@@ -497,13 +496,13 @@ export class Connection<T = unknown, I = T> implements AsyncIterable<T> {
 
   #checkSend(options?: object, known: readonly string[] = []): void {
     this.#checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), known)
+    checkOptions(options, known)
     if (!this.writable) throw unsupported(this.address, 'sending', 'this is the receiving end of the pair')
   }
 
   #checkRecv(options?: object, known: readonly string[] = []): void {
     this.#checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), known)
+    checkOptions(options, known)
     if (!this.readable) throw unsupported(this.address, 'receiving', 'this is the sending end of the pair')
   }
 

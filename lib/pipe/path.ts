@@ -1,5 +1,5 @@
 /** The arguments with which FIFOs are named and made. */
-import { checkInteger, checkString, outOfRange } from '../options.js'
+import { checkId, checkString, outOfRange } from '../options.js'
 
 /** Options of opening what others may have made. */
 export interface OwnerOption {
@@ -25,5 +25,5 @@ export function checkPath(value: unknown): string {
 export function checkOwner(value: unknown): number {
   if (value === undefined) return -1
   if (value === 'any') return -2
-  return checkInteger('owner', value, 0, 2 ** 32 - 2)
+  return checkId('owner', value)
 }

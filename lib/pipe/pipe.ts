@@ -11,8 +11,10 @@ import {
   checkInteger,
   checkKeys,
   checkObject,
+  checkOptions,
   outOfRange,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import { again } from '../wait/attempt-line.js'
 import { End, ReadBuffer, writeAll } from './end.js'
@@ -46,7 +48,7 @@ export function checkRoom(bytes: unknown): void {
 }
 
 export function checkWaitKeys(options: object | undefined): void {
-  if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
+  checkOptions(options, waitKeys)
 }
 
 /** What both ends of a pipe have. */

@@ -4,10 +4,10 @@ import { closedError, errnoOf, type IpcError, type SystemFailure, systemError } 
 import {
   checkBoolean,
   checkInteger,
-  checkKeys,
   checkMode,
-  checkObject,
+  checkOptions,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import { type Attempt, AttemptLine, again } from '../wait/attempt-line.js'
 import { expect, forget, newToken } from '../wait/engine.js'
@@ -118,7 +118,7 @@ export class Listener<T = unknown, I = T> implements AsyncIterable<Connection<T,
    */
   async accept(options?: WaitOptions): Promise<Connection<T, I>> {
     this.#checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     return this.#line.run(this.#accept, options, this.#alive.wanted)
   }
 

@@ -10,8 +10,11 @@ import {
   checkInteger,
   checkKeys,
   checkObject,
+  checkOptions,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import type { Outgoing } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -56,6 +59,10 @@ export interface Attributes {
    */
   nonblock: boolean
 }
+
+const trySendKeys = ['priority'] as const
+const sendKeys = [...trySendKeys, ...waitKeys]
+const sendSyncKeys = [...trySendKeys, ...syncWaitKeys]
 
 const takeOne = (box: Inbox, first: number): Message => ({
   data: Buffer.from(box.bytes.subarray(box.offset(first), box.offset(first) + box.length(first))),
@@ -141,19 +148,19 @@ export class MessageQueue {
    *   the signal's reason; {@link ClosedError}. Then nothing was sent.
    */
   async send(data: Uint8Array, options?: SendOptions): Promise<void> {
-    const message = outgoing(data, options, ['priority', 'timeoutMs', 'signal'])
+    const message = outgoing(data, options, sendKeys)
     if (this.#nonblock) return this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
     return this.#channel.send(message, options)
   }
 
   /** Sends if there is room now; false when the queue is full, or others wait to send. */
   trySend(data: Uint8Array, options?: PriorityOption): boolean {
-    return this.#channel.trySend(outgoing(data, options, ['priority']))
+    return this.#channel.trySend(outgoing(data, options, trySendKeys))
   }
 
   /** Sends, and blocks the thread while the queue is full. Ctrl-C ends it with `EINTR`. */
   sendSync(data: Uint8Array, options?: SendSyncOptions): void {
-    const message = outgoing(data, options, ['priority', 'timeoutMs'])
+    const message = outgoing(data, options, sendSyncKeys)
     if (this.#nonblock) this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
     else this.#channel.sendSync(message, options)
   }
@@ -165,7 +172,7 @@ export class MessageQueue {
    *   were sent already. When none was, it rejects.
    */
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
-    checkOptions(options, ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     const batch = Batch.take()
     for (const { data, priority } of messages) {
       batch.addBytes(checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
@@ -185,7 +192,7 @@ export class MessageQueue {
    * @throws {@link TimeoutError}, the signal's reason, {@link ClosedError}. Then nothing was taken.
    */
   async receive(options?: WaitOptions): Promise<Message> {
-    checkOptions(options, ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receive(anyMessage, takeOne, 1, options)
   }
@@ -198,7 +205,7 @@ export class MessageQueue {
 
   /** Receives, and blocks the thread until there is a message. Ctrl-C ends it with `EINTR`. */
   receiveSync(options?: SyncWaitOptions): Message {
-    checkOptions(options, ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receiveSync(anyMessage, takeOne, 1, options)
   }
@@ -206,7 +213,7 @@ export class MessageQueue {
   /** Receives what is there, at most `max` (1 to 256) messages, and waits for the first. */
   async receiveMany(max: number, options?: WaitOptions): Promise<Message[]> {
     checkInteger('max', max, 1, inboxMessages)
-    checkOptions(options, ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeMany, max))
     return this.#channel.receive(anyMessage, takeMany, max, options)
   }
@@ -219,7 +226,7 @@ export class MessageQueue {
    * @throws `IpcError` with `EBUSY` when someone has asked already; {@link TimeoutError}; the signal's reason.
    */
   async notify(options?: WaitOptions): Promise<void> {
-    checkOptions(options, ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     this.#channel.checkOpen()
     return this.#notification.request(options)
   }
@@ -300,8 +307,4 @@ function outgoing(data: Uint8Array, options: PriorityOption | undefined, known: 
   checkOptions(options, known)
   const label = options?.priority === undefined ? 0 : checkPriority(options.priority)
   return { bytes: data, length: data.length, label }
-}
-
-function checkOptions(options: object | undefined, known: readonly string[]): void {
-  if (options !== undefined) checkKeys('options', checkObject('options', options), known)
 }

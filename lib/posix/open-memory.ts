@@ -7,7 +7,16 @@ import { native } from '../binding.js'
 import { errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
 import { type How, openOrMake } from '../how.js'
 import type { Mapped } from '../mapping/mapping.js'
-import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, wrongType } from '../options.js'
+import {
+  checkBoolean,
+  checkId,
+  checkInteger,
+  checkKeys,
+  checkMode,
+  checkObject,
+  checkOwnership,
+  wrongType,
+} from '../options.js'
 import { checkName } from './name.js'
 
 /** Options of opening POSIX shared memory. */
@@ -71,7 +80,7 @@ export function openMemory(
   const { owner } = given
   if (owner !== undefined && owner !== 'anyone') {
     if (typeof owner !== 'number') throw wrongType('owner', "a uid or 'anyone'", owner)
-    checkInteger('owner', owner, 0, 2 ** 32 - 2)
+    checkId('owner', owner)
   }
   const readonly = given.readonly === undefined ? false : checkBoolean('readonly', given.readonly)
   if (how === 'open') return open(name, readonly, owner, 0)
@@ -197,9 +206,7 @@ export function setOwner(
 ): void {
   const now = readStat(handle, resource)
   const { uid = now.uid, gid = now.gid, mode = now.mode } = changes
-  checkInteger('uid', uid, 0, 2 ** 32 - 2)
-  checkInteger('gid', gid, 0, 2 ** 32 - 2)
-  checkMode(mode)
+  checkOwnership({ uid, gid, mode })
   try {
     native.shmSet(handle, uid, gid, mode)
   } catch (error) {

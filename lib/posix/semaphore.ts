@@ -1,7 +1,14 @@
 /**
  * A named POSIX semaphore: every call of sem_overview(7), async, sync and without waiting.
  */
-import { checkInteger, checkKeys, checkObject, type SyncWaitOptions, type WaitOptions } from '../options.js'
+import {
+  checkInteger,
+  checkOptions,
+  type SyncWaitOptions,
+  syncWaitKeys,
+  type WaitOptions,
+  waitKeys,
+} from '../options.js'
 import { OperationLine } from '../wait/operation-line.js'
 import { Permit } from '../wait/permit.js'
 import { down, type PosixSemaphoreStat, type SemaphoreGate } from './semaphore-gate.js'
@@ -102,7 +109,7 @@ export class Semaphore {
    * @throws {@link TimeoutError}; the signal's reason; {@link ClosedError}. Then nothing was taken.
    */
   async acquire(options?: WaitOptions): Promise<Permit> {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     return this.#line.do(down, () => this.#permit(), options)
   }
 
@@ -113,7 +120,7 @@ export class Semaphore {
 
   /** Takes a permit, and blocks the thread until there is one: sem_timedwait(3). Ctrl-C ends it with `EINTR`. */
   acquireSync(options?: SyncWaitOptions): Permit {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     this.#line.doSync(down, options)
     return this.#permit()
   }

@@ -2,7 +2,7 @@
  * The typed queue over any transport: values in, values out. It encodes and decodes; a channel waits.
  */
 import { unsupported } from '../errors.js'
-import { checkInteger, checkKeys, checkObject } from '../options.js'
+import { checkInteger, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
 import type { Channel } from '../wait/channel.js'
 import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
 import { nothing, type Take } from '../wait/receive-line.js'
@@ -31,8 +31,6 @@ import type {
 
 const putting = ['priority', 'type']
 const getting = ['type', 'maxType', 'except']
-const waiting = ['timeoutMs', 'signal']
-const blocking = ['timeoutMs']
 const trying: string[] = []
 
 /**
@@ -95,7 +93,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
    */
   put(value: I, options?: PutOptions<S>): Promise<void> {
     try {
-      return this.#channel.send(this.#outgoing(value, options, waiting), options)
+      return this.#channel.send(this.#outgoing(value, options, waitKeys), options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -112,7 +110,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
    * @throws As {@link put}; `ERR_IPC_UNSUPPORTED` where it would block and the transport cannot.
    */
   putSync(value: I, options?: PutSyncOptions<S>): void {
-    this.#channel.sendSync(this.#outgoing(value, options, blocking), options)
+    this.#channel.sendSync(this.#outgoing(value, options, syncWaitKeys), options)
   }
 
   /**
@@ -123,7 +121,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
    */
   putMany(values: Iterable<I>, options?: PutOptions<S>): Promise<number> {
     try {
-      this.#checkOptions(options, putting, waiting)
+      this.#checkOptions(options, putting, waitKeys)
       const label = this.#transport.label(options as PutLabel)
       const all = this.#packing.many(values, label)
       return Array.isArray(all)
@@ -161,7 +159,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
    * @throws As {@link get}; `ERR_IPC_UNSUPPORTED` where it would block and the transport cannot.
    */
   getSync(options?: GetSyncOptions<S>): T {
-    return this.#channel.receiveSync(this.#selector(options, blocking), this.#takeValue, 1, options)
+    return this.#channel.receiveSync(this.#selector(options, syncWaitKeys), this.#takeValue, 1, options)
   }
 
   /**
@@ -224,7 +222,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
 
   /** The iterator of `for await`, with the options of {@link get}. */
   values(options?: GetOptions<S>): AsyncIterableIterator<T> {
-    return iterate(this.#channel, this.#selector(options, waiting), this.#takeResult, options)
+    return iterate(this.#channel, this.#selector(options, waitKeys), this.#takeResult, options)
   }
 
   /**
@@ -275,7 +273,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
 
   #receive<R>(take: Take<R>, max: number, options: GetOptions<S> | undefined): Promise<R> {
     try {
-      return this.#channel.receive(this.#selector(options, waiting), take, max, options)
+      return this.#channel.receive(this.#selector(options, waitKeys), take, max, options)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -294,6 +292,6 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   }
 
   #checkOptions(options: object | undefined, known: readonly string[], others: readonly string[]): void {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), [...known, ...others])
+    if (options !== undefined) checkOptions(options, [...known, ...others])
   }
 }

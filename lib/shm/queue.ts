@@ -6,9 +6,12 @@ import {
   checkInteger,
   checkKeys,
   checkObject,
+  checkOptions,
   checkTimeout,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import { iterate } from '../queue/iterate.js'
 import { Packing } from '../queue/packing.js'
@@ -82,7 +85,7 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
    *   the {@link DecodeError}.
    */
   async lease(options?: LeaseOptions & WaitOptions): Promise<Lease<T>> {
-    return this.#channel.receive(leaseSelector(options, waiting), this.#takeLease, 1, options)
+    return this.#channel.receive(leaseSelector(options, waitKeys), this.#takeLease, 1, options)
   }
 
   /** Takes the next message on lease if there is one now. */
@@ -93,19 +96,19 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
 
   /** Takes the next message on lease, and blocks the thread until there is one. Ctrl-C ends it with `EINTR`. */
   leaseSync(options?: LeaseOptions & SyncWaitOptions): Lease<T> {
-    const selector = leaseSelector(options, ['timeoutMs'])
+    const selector = leaseSelector(options, syncWaitKeys)
     return this.#channel.receiveSync(selector, this.#takeLease, 1, options)
   }
 
   /** Takes what is there on lease, at most `max` (1 to 256) messages, and waits for the first. */
   async leaseMany(max: number, options?: LeaseOptions & WaitOptions): Promise<Lease<T>[]> {
     checkInteger('max', max, 1, inboxMessages)
-    return this.#channel.receive(leaseSelector(options, waiting), this.#takeLeases, max, options)
+    return this.#channel.receive(leaseSelector(options, waitKeys), this.#takeLeases, max, options)
   }
 
   /** Takes messages on lease, one at a time, for ever; ends when this handle is closed or the queue was shut down. */
   leases(options?: LeaseOptions & WaitOptions): AsyncIterableIterator<Lease<T>> {
-    return iterate(this.#channel, leaseSelector(options, waiting), this.#takeResult, options)
+    return iterate(this.#channel, leaseSelector(options, waitKeys), this.#takeResult, options)
   }
 
   /** Takes the oldest message that was given up, for good; `undefined` when there is none. */
@@ -137,7 +140,7 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
    */
   async join(options?: WaitOptions): Promise<void> {
     this.#channel.checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), waiting)
+    checkOptions(options, waitKeys)
     return this.#joins.join(options)
   }
 
@@ -208,8 +211,6 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
     throw failure
   }
 }
-
-const waiting = ['timeoutMs', 'signal']
 
 function leaseSelector(options: LeaseOptions | undefined, others: readonly string[]): Selector {
   if (options === undefined) return plainLease

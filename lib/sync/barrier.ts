@@ -3,11 +3,13 @@ import { native } from '../binding.js'
 import type { How } from '../how.js'
 import {
   checkInteger,
-  checkKeys,
   checkObject,
+  checkOptions,
   checkTimeout,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
   wrongType,
 } from '../options.js'
 import { checkSyncWait } from '../wait/countdown.js'
@@ -127,7 +129,7 @@ export class Barrier extends SyncObject {
    */
   async wait(options?: WaitOptions): Promise<number> {
     this.line.checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     const wanted = this.#withTimeout(options)
     checkWait(wanted)
     const operation = waitFor('barrier')
@@ -146,7 +148,7 @@ export class Barrier extends SyncObject {
   /** Waits as {@link wait} does, and blocks the thread; the action returns no promise then. Ctrl-C ends it with `EINTR`. */
   waitSync(options?: SyncWaitOptions): number {
     this.line.checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     const wanted = this.#withTimeout(options)
     checkSyncWait(wanted)
     const operation = waitFor('barrier')

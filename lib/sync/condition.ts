@@ -4,10 +4,12 @@ import { TimeoutError, timeoutError } from '../errors.js'
 import type { How } from '../how.js'
 import {
   checkInteger,
-  checkKeys,
   checkObject,
+  checkOptions,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
   wrongType,
 } from '../options.js'
 import { checkSyncWait } from '../wait/countdown.js'
@@ -35,7 +37,6 @@ export interface CreateConditionOptions extends CreateOptions, WithLock {}
 
 /** Wakes all who wait. */
 const everyone = 2 ** 32 - 1
-const waitKeys = ['timeoutMs', 'signal']
 
 /** The lock that lies in a condition. */
 class OwnLock extends Lockable {}
@@ -160,7 +161,7 @@ export class Condition extends SyncObject {
   /** Waits as {@link wait} does, and blocks the thread. Ctrl-C ends it with `EINTR`. */
   waitSync(options?: SyncWaitOptions): void {
     this.line.checkOpen()
-    checkOptions(options, ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     checkSyncWait(options)
     const operation = this.#begin()
     const suspended = this.#lock.suspend()
@@ -209,7 +210,7 @@ export class Condition extends SyncObject {
 
   /** The same, while the thread is blocked; the function returns no promise. */
   waitForSync<R>(predicate: () => R, options?: SyncWaitOptions): R {
-    checkOptions(options, ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     checkPredicate(predicate)
     checkSyncWait(options)
     this.#lock.checkHeld('wait with')
@@ -265,10 +266,6 @@ export class Condition extends SyncObject {
     this.line.pokeAll()
     return result
   }
-}
-
-function checkOptions(options: object | undefined, known: readonly string[]): void {
-  if (options !== undefined) checkKeys('options', checkObject('options', options), known)
 }
 
 function checkPredicate(predicate: unknown): void {

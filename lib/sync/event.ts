@@ -1,6 +1,6 @@
 /** Something that happens, and that others wait for. */
 import { native } from '../binding.js'
-import { checkKeys, checkObject, type SyncWaitOptions, type WaitOptions } from '../options.js'
+import { checkOptions, type SyncWaitOptions, syncWaitKeys, type WaitOptions, waitKeys } from '../options.js'
 import { checkSyncWait } from '../wait/countdown.js'
 import { checkWait } from '../wait/pending.js'
 import { SyncObject } from './object.js'
@@ -67,7 +67,7 @@ export class Event extends SyncObject {
    */
   async wait(options?: WaitOptions): Promise<void> {
     this.line.checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs', 'signal'])
+    checkOptions(options, waitKeys)
     checkWait(options)
     const operation = waitFor('event')
     // From here on set() counts, however short it lasts.
@@ -78,7 +78,7 @@ export class Event extends SyncObject {
   /** Waits until it is set, and blocks the thread. Ctrl-C ends it with `EINTR`. */
   waitSync(options?: SyncWaitOptions): void {
     this.line.checkOpen()
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     checkSyncWait(options)
     const operation = waitFor('event')
     this.gate.begin(operation)

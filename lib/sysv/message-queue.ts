@@ -8,10 +8,13 @@ import {
   checkBytes,
   checkInteger,
   checkKeys,
-  checkMode,
   checkObject,
+  checkOptions,
+  checkOwnership,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import type { Outgoing, Selector } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -82,8 +85,12 @@ export interface QueueChanges {
   maxBytes?: number
 }
 
-const selecting = ['type', 'maxType', 'except', 'maxBytes', 'truncate'] as const
-const waiting = ['timeoutMs', 'signal'] as const
+const trySendKeys = ['type'] as const
+const sendKeys = [...trySendKeys, ...waitKeys]
+const sendSyncKeys = [...trySendKeys, ...syncWaitKeys]
+const tryReceiveKeys = ['type', 'maxType', 'except', 'maxBytes', 'truncate'] as const
+const receiveKeys = [...tryReceiveKeys, ...waitKeys]
+const receiveSyncKeys = [...tryReceiveKeys, ...syncWaitKeys]
 
 const takeOne = (box: Inbox, first: number): Message => ({
   data: Buffer.from(box.bytes.subarray(box.offset(first), box.offset(first) + box.length(first))),
@@ -166,17 +173,17 @@ export class MessageQueue {
    *   the queue was removed; {@link TimeoutError}; the signal's reason; {@link ClosedError}. Then nothing was sent.
    */
   async send(data: Uint8Array, options?: SendOptions): Promise<void> {
-    return this.#channel.send(outgoing(data, options, ['type', ...waiting]), options)
+    return this.#channel.send(outgoing(data, options, sendKeys), options)
   }
 
   /** Sends if there is room now; false when the queue is full, or others wait to send. */
   trySend(data: Uint8Array, options?: TypeOption): boolean {
-    return this.#channel.trySend(outgoing(data, options, ['type']))
+    return this.#channel.trySend(outgoing(data, options, trySendKeys))
   }
 
   /** Sends, and blocks the thread while the queue is full. Ctrl-C ends it with `EINTR`. */
   sendSync(data: Uint8Array, options?: SendSyncOptions): void {
-    this.#channel.sendSync(outgoing(data, options, ['type', 'timeoutMs']), options)
+    this.#channel.sendSync(outgoing(data, options, sendSyncKeys), options)
   }
 
   /**
@@ -186,7 +193,7 @@ export class MessageQueue {
    *   were sent already. When none was, it rejects.
    */
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), waiting)
+    checkOptions(options, waitKeys)
     const batch = Batch.take()
     for (const { data, type } of messages) {
       batch.addBytes(checkBytes('data', data), type === undefined ? 1 : checkType(type))
@@ -202,24 +209,24 @@ export class MessageQueue {
    *   {@link ClosedError}. Then nothing was taken.
    */
   async receive(options?: ReceiveOptions): Promise<Message> {
-    return this.#channel.receive(select(options, [...selecting, ...waiting]), takeOne, 1, options)
+    return this.#channel.receive(select(options, receiveKeys), takeOne, 1, options)
   }
 
   /** Receives a message that is wanted, if there is one now. */
   tryReceive(options?: TryReceiveOptions): Message | undefined {
-    const message = this.#channel.tryReceive(select(options, selecting), takeOne, 1)
+    const message = this.#channel.tryReceive(select(options, tryReceiveKeys), takeOne, 1)
     return message === nothing ? undefined : message
   }
 
   /** Receives, and blocks the thread until there is a message. Ctrl-C ends it with `EINTR`. */
   receiveSync(options?: ReceiveSyncOptions): Message {
-    return this.#channel.receiveSync(select(options, [...selecting, 'timeoutMs']), takeOne, 1, options)
+    return this.#channel.receiveSync(select(options, receiveSyncKeys), takeOne, 1, options)
   }
 
   /** Receives what is there and wanted, at most `max` (1 to 256) messages, and waits for the first. */
   async receiveMany(max: number, options?: ReceiveOptions): Promise<Message[]> {
     checkInteger('max', max, 1, inboxMessages)
-    return this.#channel.receive(select(options, [...selecting, ...waiting]), takeMany, max, options)
+    return this.#channel.receive(select(options, receiveKeys), takeMany, max, options)
   }
 
   /**
@@ -248,10 +255,8 @@ export class MessageQueue {
   set(changes: QueueChanges): void {
     this.#channel.checkOpen()
     checkKeys('changes', checkObject('changes', changes), ['uid', 'gid', 'mode', 'maxBytes'])
-    const { uid, gid, mode, maxBytes } = changes
-    if (uid !== undefined) checkInteger('uid', uid, 0, 2 ** 32 - 2)
-    if (gid !== undefined) checkInteger('gid', gid, 0, 2 ** 32 - 2)
-    if (mode !== undefined) checkMode(mode)
+    checkOwnership(changes)
+    const { maxBytes } = changes
     if (maxBytes !== undefined) checkInteger('maxBytes', maxBytes, 1, 2 ** 32 - 1)
     this.#transport.set(changes)
   }

@@ -5,11 +5,14 @@ import {
   checkBoolean,
   checkInteger,
   checkKeys,
-  checkMode,
   checkObject,
+  checkOptions,
+  checkOwnership,
   outOfRange,
   type SyncWaitOptions,
+  syncWaitKeys,
   type WaitOptions,
+  waitKeys,
 } from '../options.js'
 import { OperationLine } from '../wait/operation-line.js'
 import { Permit } from '../wait/permit.js'
@@ -81,7 +84,8 @@ export interface SetChanges {
 }
 
 const permitKeys = ['semaphore', 'count', 'undo'] as const
-const waiting = ['timeoutMs', 'signal'] as const
+const acquireKeys = [...permitKeys, ...waitKeys]
+const acquireSyncKeys = [...permitKeys, ...syncWaitKeys]
 
 /**
  * A set of System V semaphores, on which several operations can be done at once, all or none.
@@ -179,7 +183,7 @@ export class SemaphoreSet {
    *   `E2BIG` when they are more than kernel.sem allows.
    */
   async operate(operations: readonly SemaphoreOperation[], options?: WaitOptions): Promise<void> {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), waiting)
+    checkOptions(options, waitKeys)
     return this.#line.do(packOperations(operations), () => undefined, options)
   }
 
@@ -190,7 +194,7 @@ export class SemaphoreSet {
 
   /** Does all of the operations, and blocks the thread until they can be done. Ctrl-C ends it with `EINTR`. */
   operateSync(operations: readonly SemaphoreOperation[], options?: SyncWaitOptions): void {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), ['timeoutMs'])
+    checkOptions(options, syncWaitKeys)
     this.#line.doSync(packOperations(operations), options)
   }
 
@@ -199,7 +203,7 @@ export class SemaphoreSet {
    * process ends.
    */
   async acquire(options?: AcquireOptions): Promise<Permit> {
-    const operation = taking(options, [...permitKeys, ...waiting])
+    const operation = taking(options, acquireKeys)
     return this.#line.do(operation, () => this.#permit(operation), options)
   }
 
@@ -211,14 +215,14 @@ export class SemaphoreSet {
 
   /** Takes a permit, and blocks the thread until it can be had. Ctrl-C ends it with `EINTR`. */
   acquireSync(options?: AcquireSyncOptions): Permit {
-    const operation = taking(options, [...permitKeys, 'timeoutMs'])
+    const operation = taking(options, acquireSyncKeys)
     this.#line.doSync(operation, options)
     return this.#permit(operation)
   }
 
   /** Adds to a semaphore, which never waits. For semaphores that count what is there, not for permits. */
   release(options?: ReleaseOptions): void {
-    if (options !== undefined) checkKeys('options', checkObject('options', options), permitKeys)
+    checkOptions(options, permitKeys)
     const { semaphore = 0, count = 1, undo = false } = options ?? {}
     this.#line.attempt(
       singleOperation(
@@ -290,10 +294,7 @@ export class SemaphoreSet {
   set(changes: SetChanges): void {
     this.#line.checkOpen()
     checkKeys('changes', checkObject('changes', changes), ['uid', 'gid', 'mode'])
-    const { uid, gid, mode } = changes
-    if (uid !== undefined) checkInteger('uid', uid, 0, 2 ** 32 - 2)
-    if (gid !== undefined) checkInteger('gid', gid, 0, 2 ** 32 - 2)
-    if (mode !== undefined) checkMode(mode)
+    checkOwnership(changes)
     this.#gate.set(changes)
   }
 

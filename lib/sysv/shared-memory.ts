@@ -5,7 +5,7 @@ import { native } from '../binding.js'
 import { closedError, errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
 import type { How } from '../how.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
-import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
+import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, checkOwnership } from '../options.js'
 import { find, type Kind, type ObjectName } from './find.js'
 import {
   listSegments,
@@ -180,9 +180,7 @@ export class SharedMemory extends Mapping {
     checkKeys('changes', checkObject('changes', changes), ['uid', 'gid', 'mode'])
     const now = this.stat()
     const { uid = now.uid, gid = now.gid, mode = now.mode } = changes
-    checkInteger('uid', uid, 0, 2 ** 32 - 2)
-    checkInteger('gid', gid, 0, 2 ** 32 - 2)
-    checkMode(mode)
+    checkOwnership({ uid, gid, mode })
     this.#call('change', (handle) => native.segmentSet(handle, uid, gid, mode))
   }
 
