@@ -65,7 +65,7 @@ const sendKeys = [...trySendKeys, ...waitKeys]
 const sendSyncKeys = [...trySendKeys, ...syncWaitKeys]
 
 const takeOne = (box: Inbox, first: number): Message => ({
-  data: Buffer.from(box.bytes.subarray(box.offset(first), box.offset(first) + box.length(first))),
+  data: box.copy(first),
   priority: box.label(first),
 })
 

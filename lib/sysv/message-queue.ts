@@ -93,7 +93,7 @@ const receiveKeys = [...tryReceiveKeys, ...waitKeys]
 const receiveSyncKeys = [...tryReceiveKeys, ...syncWaitKeys]
 
 const takeOne = (box: Inbox, first: number): Message => ({
-  data: Buffer.from(box.bytes.subarray(box.offset(first), box.offset(first) + box.length(first))),
+  data: box.copy(first),
   type: box.label(first),
 })
 

@@ -34,6 +34,12 @@ export class Inbox {
     return joinLabel(this.#index[message * 4 + 2] as number, this.#index[message * 4 + 3] as number)
   }
 
+  /** Its bytes in memory of their own. */
+  copy(message: number): Buffer {
+    const offset = this.offset(message)
+    return Buffer.from(this.bytes.subarray(offset, offset + this.length(message)))
+  }
+
   /** For transports without a kernel: lays a message where the addon would have laid it. */
   lay(message: number, offset: number, bytes: Uint8Array, label: number): void {
     this.bytes.set(bytes, offset)
