@@ -18,6 +18,7 @@ import {
 } from '../options.js'
 import type { Outgoing } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
+import { Handle } from '../wait/handle.js'
 import { type Inbox, inboxMessages } from '../wait/inbox.js'
 import { Batch } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
@@ -90,16 +91,19 @@ const takeMany = (box: Inbox, first: number, count: number): Message[] =>
  * await queue.close()
  * ```
  */
-export class MessageQueue {
+export class MessageQueue extends Handle {
   readonly #channel: Channel
   readonly #transport: PosixTransport
   readonly #notification: Notification
   #nonblock = false
 
   private constructor(name: string, how: How, options?: CreateOptions) {
-    this.#transport = new PosixTransport(name, openQueue(name, how, options), false)
-    this.#channel = new Channel(this.#transport)
-    this.#notification = new Notification(this.#transport)
+    const transport = new PosixTransport(name, openQueue(name, how, options), false)
+    const channel = new Channel(transport)
+    super(channel)
+    this.#channel = channel
+    this.#transport = transport
+    this.#notification = new Notification(transport)
   }
 
   /**
@@ -135,10 +139,6 @@ export class MessageQueue {
   /** The largest message, bytes; it never changes. */
   get maxMessageBytes(): number {
     return this.#transport.maxMessageBytes
-  }
-
-  get closed(): boolean {
-    return this.#channel.closed
   }
 
   /**
@@ -251,18 +251,14 @@ export class MessageQueue {
     return before
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.#channel.ref()
+  override ref(): this {
     this.#notification.ref()
-    return this
+    return super.ref()
   }
 
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.#channel.unref()
+  override unref(): this {
     this.#notification.unref()
-    return this
+    return super.unref()
   }
 
   /** Gives up this handle: mq_close(3). Its waits end with a {@link ClosedError}. The queue stays. */
@@ -275,10 +271,6 @@ export class MessageQueue {
   unlink(): void {
     this.#channel.checkOpen()
     this.#transport.unlink()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   [Symbol.dispose](): void {

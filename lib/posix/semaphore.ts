@@ -9,6 +9,7 @@ import {
   type WaitOptions,
   waitKeys,
 } from '../options.js'
+import { Handle } from '../wait/handle.js'
 import { OperationLine } from '../wait/operation-line.js'
 import { Permit } from '../wait/permit.js'
 import { down, type PosixSemaphoreStat, type SemaphoreGate } from './semaphore-gate.js'
@@ -43,13 +44,15 @@ export const maxSemaphoreValue = 2 ** 31 - 1
  * }
  * ```
  */
-export class Semaphore {
+export class Semaphore extends Handle {
   readonly #gate: SemaphoreGate
   readonly #line: OperationLine<typeof down>
 
   private constructor(gate: SemaphoreGate) {
+    const line = new OperationLine(gate, 'acquire')
+    super(line)
     this.#gate = gate
-    this.#line = new OperationLine(gate, 'acquire')
+    this.#line = line
   }
 
   /**
@@ -90,10 +93,6 @@ export class Semaphore {
   /** The semaphore's address, `posix:/name`. */
   get address(): string {
     return this.#gate.address
-  }
-
-  get closed(): boolean {
-    return this.#line.closed
   }
 
   /** The value now, 0 and more: sem_getvalue(3). It may be another one by the time that it is read. */
@@ -144,18 +143,6 @@ export class Semaphore {
     return this.#gate.stat()
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.#line.ref()
-    return this
-  }
-
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.#line.unref()
-    return this
-  }
-
   /**
    * Gives up this handle: sem_close(3). Its waits end with a {@link ClosedError}. Permits that it gave stay taken,
    * and can be released all the same.
@@ -168,10 +155,6 @@ export class Semaphore {
   unlink(): void {
     this.#line.checkOpen()
     unlinkSemaphore(this.address.slice('posix:'.length))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   [Symbol.dispose](): void {

@@ -4,6 +4,7 @@
 import { unsupported } from '../errors.js'
 import { checkInteger, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
 import type { Channel } from '../wait/channel.js'
+import { Handle } from '../wait/handle.js'
 import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import { iterate } from './iterate.js'
@@ -40,7 +41,7 @@ const trying: string[] = []
  * @typeParam S - the scheme of its address, which decides what the options are.
  * @typeParam I - what `put` takes; `T`, unless the codec's schema transforms.
  */
-export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIterable<T> {
+export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle implements AsyncIterable<T> {
   readonly #transport: Transport
   readonly #channel: Channel
   readonly #packing: Packing<T, I>
@@ -50,6 +51,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   readonly #takeEnvelope: Take<Envelope<T, S>>
 
   constructor(channel: Channel, packing: Packing<T, I>) {
+    super(channel)
     this.#transport = channel.transport
     this.#channel = channel
     this.#packing = packing
@@ -73,10 +75,6 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   /** The largest message that the queue takes, bytes, after encoding. */
   get maxMessageBytes(): number {
     return this.#transport.maxMessageBytes
-  }
-
-  get closed(): boolean {
-    return this.#channel.closed
   }
 
   /**
@@ -244,18 +242,6 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
     return this.#transport.stat()
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.#channel.ref()
-    return this
-  }
-
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.#channel.unref()
-    return this
-  }
-
   /** Gives up this handle; the queue and its messages stay. Waits end with a {@link ClosedError}, loops end. */
   close(): Promise<void> {
     return this.#channel.close()
@@ -265,10 +251,6 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> implements AsyncIte
   async unlink(): Promise<void> {
     this.#channel.checkOpen()
     this.#transport.unlink()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   #receive<R>(take: Take<R>, max: number, options: GetOptions<S> | undefined): Promise<R> {

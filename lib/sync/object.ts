@@ -1,5 +1,6 @@
 /** What all objects of `ipckit/sync` have in common. */
 import { native } from '../binding.js'
+import { Handle } from '../wait/handle.js'
 import { OperationLine } from '../wait/operation-line.js'
 import type { SyncGate } from './gate.js'
 import { unlinkSync } from './open.js'
@@ -7,7 +8,7 @@ import type { SyncOperation } from './operation.js'
 import { type SyncStat, statOf } from './stat.js'
 
 /** An object in shared memory that unrelated processes open by name; made by the classes of its kinds. */
-export abstract class SyncObject {
+export abstract class SyncObject extends Handle {
   /** @internal */
   protected readonly gate: SyncGate
   /** @internal */
@@ -15,6 +16,7 @@ export abstract class SyncObject {
 
   /** @internal */
   constructor(gate: SyncGate, line: OperationLine<SyncOperation> = new OperationLine(gate, 'acquire')) {
+    super(line)
     this.gate = gate
     this.line = line
   }
@@ -27,10 +29,6 @@ export abstract class SyncObject {
   /** The object's address, `shm:/name`. */
   get address(): string {
     return this.gate.address
-  }
-
-  get closed(): boolean {
-    return this.line.closed
   }
 
   /** One look at the object: who holds it and since when, who waits, who has it open. */
@@ -61,18 +59,6 @@ export abstract class SyncObject {
     return result
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.line.ref()
-    return this
-  }
-
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.line.unref()
-    return this
-  }
-
   /**
    * Gives up this handle, and what it holds. Its waits end with a {@link ClosedError}. The object stays, for others and
    * for who opens it later. Closing twice is silent.
@@ -88,10 +74,6 @@ export abstract class SyncObject {
   unlink(): void {
     this.line.checkOpen()
     unlinkSync(this.gate.kind, this.name)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   [Symbol.dispose](): void {

@@ -18,6 +18,7 @@ import {
 } from '../options.js'
 import type { Outgoing, Selector } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
+import { Handle } from '../wait/handle.js'
 import { type Inbox, inbox, inboxMessages } from '../wait/inbox.js'
 import { Batch } from '../wait/outbox.js'
 import { nothing } from '../wait/receive-line.js'
@@ -118,13 +119,16 @@ const takeMany = (box: Inbox, first: number, count: number): Message[] =>
  * queue.unlink()
  * ```
  */
-export class MessageQueue {
+export class MessageQueue extends Handle {
   readonly #channel: Channel
   readonly #transport: SysvTransport
 
   private constructor(name: QueueName, how: How, options?: CreateOptions) {
-    this.#transport = openTransport(name, how, options)
-    this.#channel = new Channel(this.#transport)
+    const transport = openTransport(name, how, options)
+    const channel = new Channel(transport)
+    super(channel)
+    this.#channel = channel
+    this.#transport = transport
   }
 
   /**
@@ -160,10 +164,6 @@ export class MessageQueue {
   /** The largest message, bytes: the least of kernel.msgmax and the queue's own size. */
   get maxMessageBytes(): number {
     return this.#transport.maxMessageBytes
-  }
-
-  get closed(): boolean {
-    return this.#channel.closed
   }
 
   /**
@@ -261,18 +261,6 @@ export class MessageQueue {
     this.#transport.set(changes)
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.#channel.ref()
-    return this
-  }
-
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.#channel.unref()
-    return this
-  }
-
   /** Gives up this handle. Its waits end with a {@link ClosedError}. The queue stays. */
   async close(): Promise<void> {
     return this.#channel.close()
@@ -282,10 +270,6 @@ export class MessageQueue {
   unlink(): void {
     this.#channel.checkOpen()
     this.#transport.unlink()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   [Symbol.dispose](): void {

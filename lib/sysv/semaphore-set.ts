@@ -14,6 +14,7 @@ import {
   type WaitOptions,
   waitKeys,
 } from '../options.js'
+import { Handle } from '../wait/handle.js'
 import { OperationLine } from '../wait/operation-line.js'
 import { Permit } from '../wait/permit.js'
 import type { SemaphoreSetGate, SemaphoreSetStat } from './semaphore-gate.js'
@@ -105,13 +106,15 @@ const acquireSyncKeys = [...permitKeys, ...syncWaitKeys]
  * await forks.operate([{ semaphore: 0, by: -1, undo: true }, { semaphore: 1, by: -1, undo: true }])
  * ```
  */
-export class SemaphoreSet {
+export class SemaphoreSet extends Handle {
   readonly #gate: SemaphoreSetGate
   readonly #line: OperationLine<SetOperation>
 
   private constructor(gate: SemaphoreSetGate) {
+    const line = new OperationLine(gate, 'operate on')
+    super(line)
     this.#gate = gate
-    this.#line = new OperationLine(gate, 'operate on')
+    this.#line = line
   }
 
   /**
@@ -168,10 +171,6 @@ export class SemaphoreSet {
   get size(): number {
     this.#line.checkOpen()
     return this.#gate.size
-  }
-
-  get closed(): boolean {
-    return this.#line.closed
   }
 
   /**
@@ -298,18 +297,6 @@ export class SemaphoreSet {
     this.#gate.set(changes)
   }
 
-  /** Waits of this handle keep the process alive; that is so unless {@link unref} was called. */
-  ref(): this {
-    this.#line.ref()
-    return this
-  }
-
-  /** Lets the process end although this handle waits. */
-  unref(): this {
-    this.#line.unref()
-    return this
-  }
-
   /**
    * Gives up this handle. Its waits end with a {@link ClosedError}. The set stays, and permits that it gave stay
    * taken, and can be released all the same.
@@ -322,10 +309,6 @@ export class SemaphoreSet {
   unlink(): void {
     this.#line.checkOpen()
     this.#gate.unlink()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close()
   }
 
   [Symbol.dispose](): void {
