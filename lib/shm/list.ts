@@ -1,5 +1,6 @@
 /** Lists the queues in shared memory of this mount namespace: files of /dev/shm. */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { fileOf, namesOfFiles } from '../shared/directory.js'
 
 /** A queue as its file shows it. */
 export interface ShmQueueEntry {
@@ -13,8 +14,6 @@ export interface ShmQueueEntry {
   readonly sizeBytes: number
 }
 
-const directory = '/dev/shm'
-const prefix = 'ipckit.'
 /** IPCKIT_LAYOUT_MAGIC of include/ipckit/layout.h; what begins otherwise is something else. */
 const magic = Buffer.from('0a0d6970636b7471', 'hex')
 
@@ -29,26 +28,16 @@ const magic = Buffer.from('0a0d6970636b7471', 'hex')
  * ```
  */
 export function list(): ShmQueueEntry[] {
-  let files: string[]
-  try {
-    files = readdirSync(directory)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return files
-    .filter((file) => file.startsWith(prefix))
-    .sort()
-    .flatMap((file) => entryOf(file) ?? [])
+  return namesOfFiles().flatMap((name) => entryOf(name) ?? [])
 }
 
 /** Undefined for what is no queue, or is gone since the folder was read. */
-function entryOf(file: string): ShmQueueEntry | undefined {
+function entryOf(name: string): ShmQueueEntry | undefined {
   let descriptor: number
   try {
     // O_NONBLOCK, or a FIFO of that name would keep us for ever.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-    descriptor = openSync(`${directory}/${file}`, flags)
+    descriptor = openSync(fileOf(name), flags)
   } catch {
     return undefined
   }
@@ -57,7 +46,6 @@ function entryOf(file: string): ShmQueueEntry | undefined {
     const start = Buffer.alloc(magic.length)
     if (!stat.isFile() || readSync(descriptor, start, 0, start.length, 0) < start.length) return undefined
     if (!start.equals(magic)) return undefined
-    const name = `/${file.slice(prefix.length)}`
     const { uid, gid, mode, size } = stat
     return { name, address: `shm:${name}`, uid, gid, mode: mode & 0o777, sizeBytes: size }
   } finally {

@@ -1,6 +1,6 @@
 /** Lists the objects of `ipckit/sync` of this mount namespace: files of /dev/shm. */
-import { readdirSync } from 'node:fs'
 import { IpcError } from '../errors.js'
+import { namesOfFiles } from '../shared/directory.js'
 import { openToLook, unlinkSync } from './open.js'
 import { lookAt, type SyncFacts, type SyncStat, statOf } from './stat.js'
 
@@ -9,9 +9,6 @@ export interface SyncEntry extends SyncFacts {
   /** With its slash, as the classes take it. */
   readonly name: string
 }
-
-const directory = '/dev/shm'
-const prefix = 'ipckit.'
 
 /**
  * Lists all locks, semaphores and other objects of `ipckit/sync`, sorted by name. Those that this user may not read are
@@ -24,17 +21,7 @@ const prefix = 'ipckit.'
  * ```
  */
 export function list(): SyncEntry[] {
-  let files: string[]
-  try {
-    files = readdirSync(directory)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-  return files
-    .filter((file) => file.startsWith(prefix))
-    .sort()
-    .flatMap((file) => look(`/${file.slice(prefix.length)}`) ?? [])
+  return namesOfFiles().flatMap((name) => look(name) ?? [])
 }
 
 /** Undefined for what is no such object, or is gone since the folder was read. */
