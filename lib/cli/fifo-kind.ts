@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { parseAddress, Queue, raw } from '../index.js'
 import { Fifo, type FifoQueueStat } from '../pipe/index.js'
 import type { ObjectKind } from './kinds.js'
+import { closeAfter } from './look.js'
 import { whose } from './owner.js'
 
 export const fifoKind: ObjectKind = {
@@ -11,22 +12,14 @@ export const fifoKind: ObjectKind = {
   family: 'fifo',
   stat: fifoStat,
   async remove(address) {
-    const fifo = Fifo.open(pathOf(address), { access: 'write', owner: 'any' })
-    try {
-      fifo.unlink()
-    } finally {
-      await fifo.close()
-    }
+    await closeAfter(fifoOf(address), (fifo) => fifo.unlink())
     return address
   },
 }
 
 /** What is known of a FIFO. What is in it is known while somebody has it open. */
 export async function fifoStat(address: string) {
-  // Names it and does not open it: that would let go whoever waits in open(2) for the other end.
-  const fifo = Fifo.open(pathOf(address), { access: 'write', owner: 'any' })
-  const file = fifo.stat()
-  await fifo.close()
+  const file = await closeAfter(fifoOf(address), (fifo) => fifo.stat())
   const openBy = holdersOf(file.path)
   // What is in a FIFO is there while somebody has it open, who then waits for nobody.
   const pipe = openBy.length > 0 ? await lookInto(address) : undefined
@@ -43,17 +36,14 @@ export async function fifoStat(address: string) {
   }
 }
 
-function pathOf(address: string): string {
-  return parseAddress(address).name as string
+/** Names it and does not open it: that would let go whoever waits in open(2) for the other end. */
+function fifoOf(address: string): Fifo {
+  return Fifo.open(parseAddress(address).name as string, { access: 'write', owner: 'any' })
 }
 
 async function lookInto(address: string): Promise<FifoQueueStat> {
   const queue = await Queue.open(address as `fifo:${string}`, { codec: raw(), owner: 'any' })
-  try {
-    return queue.stat() as FifoQueueStat
-  } finally {
-    await queue.close()
-  }
+  return closeAfter(queue, () => queue.stat() as FifoQueueStat)
 }
 
 /** The pids of those who have it open, as far as this user may see: proc_pid_fd(5). */

@@ -6,8 +6,9 @@ import { list as listShmQueues } from '../shm/index.js'
 import { list as listSync } from '../sync/index.js'
 import { ftok, type SegmentEntry, SharedMemory as SysvMemory } from '../sysv/index.js'
 import type { ObjectFacts, ObjectKind } from './kinds.js'
-import { type Column, count, visible } from './output.js'
-import { whose } from './owner.js'
+import { closeAfter } from './look.js'
+import { type Column, count, pid, visible } from './output.js'
+import { keyText, whose } from './owner.js'
 
 /** What is known of a shared memory. */
 export interface MemoryFacts extends ObjectFacts {
@@ -49,11 +50,7 @@ export const posixMemoryKind: ObjectKind<MemoryFacts> = {
     if (entry !== undefined) return posixFacts(entry)
     // Says why there is none.
     const memory = PosixMemory.open(name, { readonly: true, owner: 'anyone' })
-    try {
-      return posixFacts({ name, ...memory.stat() })
-    } finally {
-      memory.close()
-    }
+    return posixFacts({ name, ...(await closeAfter(memory, () => memory.stat())) })
   },
   async remove(address) {
     PosixMemory.unlink(address.slice('posix:'.length))
@@ -74,16 +71,11 @@ export const sysvMemoryKind: ObjectKind<MemoryFacts> = {
   async stat(address) {
     const entry = segmentOf(address)
     const { id, key } = entry
-    return { ...sysvFacts(entry), id, key: key === 0 ? null : `0x${key.toString(16).padStart(8, '0')}` }
+    return { ...sysvFacts(entry), id, key: keyText(key) }
   },
   async remove(address) {
     const { id, address: name } = segmentOf(address)
-    const memory = SysvMemory.open({ id }, { readonly: true })
-    try {
-      memory.unlink()
-    } finally {
-      memory.close()
-    }
+    await closeAfter(SysvMemory.open({ id }, { readonly: true }), (memory) => memory.unlink())
     return name
   },
 }
@@ -174,6 +166,5 @@ function sysvFacts(entry: SegmentEntry): MemoryFacts {
 }
 
 function row({ address, sizeBytes, attached, owner, mode, creator, lastUser }: MemoryFacts): string[] {
-  const pid = (value: number | null) => (value === null || value === 0 ? '-' : String(value))
   return [visible(address), count(sizeBytes), count(attached), owner, mode, pid(creator), pid(lastUser)]
 }

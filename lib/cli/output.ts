@@ -60,6 +60,11 @@ export function count(value: number | null | undefined): string {
   return value === Number.POSITIVE_INFINITY ? 'unlimited' : value.toLocaleString('en-US')
 }
 
+/** The pid of a process; `-` when there is none, or it is not visible from here. */
+export function pid(value: number | null | undefined): string {
+  return value === null || value === undefined || value === 0 ? '-' : String(value)
+}
+
 /** A column of a table. */
 export interface Column {
   readonly head: string

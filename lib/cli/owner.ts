@@ -29,6 +29,17 @@ export function namesIn(file: string): Map<number, string> {
   return new Map(entries.reverse())
 }
 
+/** The key of a System V object as ipcs(1) shows it; null when it is private. */
+export function keyText(key: number): string | null {
+  return key === 0 ? null : `0x${key.toString(16).padStart(8, '0')}`
+}
+
+/** What System V queues and semaphores have beside: how they are found, and who made them. */
+export function origin(state: { id: number; key: number; creatorUid: number; creatorGid: number }) {
+  const { id, key, creatorUid, creatorGid } = state
+  return { id, key: keyText(key), creator: userName(creatorUid), creatorUid, creatorGid }
+}
+
 /** Permission bits as chmod(1) has them. */
 export function octal(mode: number): string {
   return `0${mode.toString(8).padStart(3, '0')}`

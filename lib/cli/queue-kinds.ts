@@ -3,8 +3,9 @@ import { Queue, raw } from '../index.js'
 import { list, type PosixQueueEntry, type PosixQueueStat, unlink } from '../posix/index.js'
 import type { SysvQueueStat } from '../sysv/index.js'
 import type { ObjectKind } from './kinds.js'
-import { type Column, count, visible } from './output.js'
-import { userName } from './owner.js'
+import { closeAfter } from './look.js'
+import { type Column, count, pid, visible } from './output.js'
+import { origin } from './owner.js'
 import { openToRead, posixFacts, posixQueues, type QueueFacts, sysvFacts, sysvQueues } from './queues.js'
 
 const columns: Column[] = [
@@ -44,34 +45,22 @@ export const sysvQueueKind: ObjectKind<QueueFacts> = {
     const state = (await stateOf(address)) as SysvQueueStat
     return {
       ...sysvFacts(state, state),
-      id: state.id,
-      key: state.key === 0 ? null : `0x${state.key.toString(16).padStart(8, '0')}`,
-      creator: userName(state.creatorUid),
-      creatorUid: state.creatorUid,
-      creatorGid: state.creatorGid,
+      ...origin(state),
       lastSendTime: state.lastSendTime?.toISOString() ?? null,
       lastReceiveTime: state.lastReceiveTime?.toISOString() ?? null,
       lastChangeTime: state.lastChangeTime.toISOString(),
     }
   },
   async remove(address) {
-    const queue = await Queue.open(address, { codec: raw() })
-    try {
+    return closeAfter(await Queue.open(address, { codec: raw() }), async (queue) => {
       await queue.unlink()
-    } finally {
-      await queue.close()
-    }
-    return queue.address
+      return queue.address
+    })
   },
 }
 
 async function stateOf(address: string): Promise<unknown> {
-  const queue = await openToRead(address, raw(), true)
-  try {
-    return queue.stat()
-  } finally {
-    await queue.close()
-  }
+  return closeAfter(await openToRead(address, raw(), true), (queue) => queue.stat())
 }
 
 /** Bytes and who is notified are only in the listing, which may not be possible here. */
@@ -100,8 +89,4 @@ function row(queue: QueueFacts): string[] {
 function limitOf({ capacity, maxMessageBytes, maxBytes, kind }: QueueFacts): string {
   if (kind === 'sysv') return count(maxBytes)
   return capacity === null ? '-' : `${count(capacity)} x ${count(maxMessageBytes)}`
-}
-
-function pid(value: number | null): string {
-  return value === null || value === 0 ? '-' : String(value)
 }

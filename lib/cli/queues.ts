@@ -4,6 +4,7 @@ import * as posix from '../posix/index.js'
 import * as sysv from '../sysv/index.js'
 import { checkAddress } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
+import { closeAfter, ifPossible } from './look.js'
 import { whose } from './owner.js'
 import { checkShmOptions, isShm, openTyped, type ShmOptions } from './shm-open.js'
 
@@ -72,15 +73,12 @@ export async function openToRead<T>(
 
 /** A queue's own handle on System V messages, which knows types where a peek of `Queue` gives values alone. */
 export async function openToPeek(address: string): Promise<sysv.MessageQueue> {
-  const queue = await openToRead(address, raw())
-  try {
+  return closeAfter(await openToRead(address, raw()), (queue) => {
     // Refuses where the transport cannot.
     if (!queue.capabilities.peek) queue.peek()
     const { id } = queue.stat() as sysv.SysvQueueStat
     return sysv.MessageQueue.open({ id })
-  } finally {
-    await queue.close()
-  }
+  })
 }
 
 /** @throws `Error` when the POSIX queues of this namespace cannot be listed here. */
@@ -106,8 +104,7 @@ async function describePosix(entry: posix.PosixQueueEntry): Promise<QueueFacts |
   let state: posix.PosixQueueStat | undefined
   try {
     const queue = await openToRead(entry.address, raw(), true)
-    state = queue.stat() as posix.PosixQueueStat
-    await queue.close()
+    state = await closeAfter(queue, () => queue.stat() as posix.PosixQueueStat)
   } catch (error) {
     // Removed since it was listed.
     if (error instanceof NotFoundError) return undefined
@@ -139,22 +136,9 @@ export function posixFacts(
 
 /** @throws When the kernel has no System V queues. */
 export async function sysvQueues(): Promise<QueueFacts[]> {
-  return Promise.all(sysv.list().map(async (entry) => sysvFacts(entry, await sysvState(entry.id))))
-}
-
-/** Undefined where this user may not look, or the queue is gone by now. */
-async function sysvState(id: number): Promise<sysv.SysvQueueStat | undefined> {
-  try {
-    const queue = sysv.MessageQueue.open({ id })
-    try {
-      return queue.stat()
-    } finally {
-      await queue.close()
-    }
-  } catch (error) {
-    if (!IpcError.is(error)) throw error
-    return undefined
-  }
+  const stateOf = (id: number) =>
+    ifPossible(() => closeAfter(sysv.MessageQueue.open({ id }), (queue) => queue.stat()))
+  return Promise.all(sysv.list().map(async (entry) => sysvFacts(entry, await stateOf(entry.id))))
 }
 
 /** What a listing and a look at a System V queue tell together. */

@@ -3,8 +3,9 @@ import { IpcError, parseAddress } from '../index.js'
 import { Semaphore } from '../posix/index.js'
 import { SemaphoreSet, type SemaphoreSetName } from '../sysv/index.js'
 import type { ObjectFacts, ObjectKind } from './kinds.js'
-import { type Column, count, visible } from './output.js'
-import { userName, whose } from './owner.js'
+import { closeAfter } from './look.js'
+import { type Column, count, pid, visible } from './output.js'
+import { origin, whose } from './owner.js'
 
 /** What is known of a semaphore or a set of them. */
 export interface SemaphoreFacts extends ObjectFacts {
@@ -39,8 +40,7 @@ export const posixSemaphoreKind: ObjectKind<SemaphoreFacts> = {
   async stat(address) {
     // Looks, and touches nothing: also what belongs to others.
     const semaphore = Semaphore.open(address.slice('posix:'.length), { trustOthers: true })
-    const { value, unlinked, ...state } = semaphore.stat()
-    await semaphore.close()
+    const { value, unlinked, ...state } = await closeAfter(semaphore, () => semaphore.stat())
     return { ...posixFacts(state, value), removed: unlinked }
   },
   async remove(address) {
@@ -65,23 +65,16 @@ export const sysvSemaphoreKind: ObjectKind<SemaphoreFacts> = {
     return {
       ...sysvFacts(state, set),
       size: state.size,
-      id: state.id,
-      key: state.key === 0 ? null : `0x${state.key.toString(16).padStart(8, '0')}`,
-      creator: userName(state.creatorUid),
-      creatorUid: state.creatorUid,
-      creatorGid: state.creatorGid,
+      ...origin(state),
       lastOperationTime: state.lastOperationTime?.toISOString() ?? null,
       lastChangeTime: state.lastChangeTime.toISOString(),
     }
   },
   async remove(address) {
-    const set = openSet(address)
-    try {
+    return closeAfter(openSet(address), (set) => {
       set.unlink()
-    } finally {
-      await set.close()
-    }
-    return set.address
+      return set.address
+    })
   },
 }
 
@@ -156,7 +149,7 @@ function look(set: SemaphoreSet | undefined, size: number) {
 const shown = 8
 
 function row({ address, values, waiters, owner, mode, lastPids }: SemaphoreFacts): string[] {
-  const [pid] = [...new Set(lastPids?.filter((each) => each > 0))]
+  const lastPid = lastPids?.find((each) => each > 0)
   return [
     visible(address),
     values === null
@@ -165,6 +158,6 @@ function row({ address, values, waiters, owner, mode, lastPids }: SemaphoreFacts
     waiters === null ? '-' : count(waiters.reduce((sum, each) => sum + each, 0)),
     owner,
     mode,
-    pid === undefined ? '-' : String(pid),
+    pid(lastPid),
   ]
 }

@@ -1,9 +1,10 @@
 /** Queues in shared memory as a kind of objects. They know what they carry, and who has them open. */
-import { IpcError, type Participant, type ShmQueueStat } from '../index.js'
+import type { Participant, ShmQueueStat } from '../index.js'
 import type { SharedMemoryEntry } from '../posix/index.js'
 import { unlink } from '../shm/index.js'
 import { CommandError, exitCodes } from './failure.js'
 import type { ObjectFacts, ObjectKind } from './kinds.js'
+import { closeAfter, ifPossible } from './look.js'
 import { addressOfQueueFile, filesOfSharedMemory } from './memory-kinds.js'
 import { type Column, count, visible } from './output.js'
 import { whose } from './owner.js'
@@ -48,8 +49,7 @@ export const shmQueueKind: ObjectKind<ShmQueueFacts> = {
   family: 'shm',
   listing: { columns, list: shmQueues, row },
   async stat(address) {
-    const queue = await openToLook(address)
-    try {
+    return closeAfter(await openToLook(address), (queue) => {
       const state = queue.stat()
       const file = filesOfSharedMemory().queues.find(({ name }) => addressOfQueueFile(name) === address)
       if (file === undefined) throw new CommandError(`${address} was removed`, exitCodes.notFound)
@@ -67,9 +67,7 @@ export const shmQueueKind: ObjectKind<ShmQueueFacts> = {
         totals,
         participants: participants.filter(({ self }) => !self).map(describe),
       }
-    } finally {
-      await queue.close()
-    }
+    })
   },
   async remove(address) {
     unlink(address.slice('shm:'.length))
@@ -87,19 +85,8 @@ async function shmQueues(): Promise<ShmQueueFacts[]> {
   return found
 }
 
-/** Undefined where this user may not look, where it is broken, or gone by now. */
 async function stateOf(address: string): Promise<ShmQueueStat | undefined> {
-  try {
-    const queue = await openToLook(address)
-    try {
-      return queue.stat()
-    } finally {
-      await queue.close()
-    }
-  } catch (error) {
-    if (!IpcError.is(error)) throw error
-    return undefined
-  }
+  return ifPossible(async () => closeAfter(await openToLook(address), (queue) => queue.stat()))
 }
 
 function factsOf(

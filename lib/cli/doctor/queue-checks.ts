@@ -3,6 +3,7 @@ import { IpcError, type Participant, Queue, type QueueStat, raw, type ShmQueueSt
 import type { SysvQueueStat } from '../../sysv/index.js'
 import { isFifo } from '../fifo.js'
 import { fifoStat } from '../fifo-kind.js'
+import { closeAfter } from '../look.js'
 import { octal, userName } from '../owner.js'
 import { isPosix } from '../queues.js'
 import { isShm } from '../shm-open.js'
@@ -152,11 +153,7 @@ function permissionsOf({ mode, uid, creatorUid, gid, creatorGid }: SysvQueueStat
 async function tryOpen(address: string, options: object): Promise<QueueStat | IpcError> {
   try {
     const queue = await Queue.open(address, { codec: raw(), ...options })
-    try {
-      return queue.stat()
-    } finally {
-      await queue.close()
-    }
+    return await closeAfter(queue, () => queue.stat())
   } catch (error) {
     if (IpcError.is(error)) return error
     throw error
