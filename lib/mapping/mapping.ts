@@ -227,6 +227,17 @@ export abstract class Mapping {
     this.close()
   }
 
+  /** @internal What errors call it. */
+  protected get resource(): string {
+    return this.#resource
+  }
+
+  /** @internal For the calls that only memory of one kind has. */
+  protected openHandle(): number {
+    this.#checkClosed()
+    return this.#handle
+  }
+
   /** Without asking whether it may be written. */
   #pages(): ArrayBuffer {
     // Of another size: someone has transferred it, and it is empty now.

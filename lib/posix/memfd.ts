@@ -3,7 +3,7 @@
  * them.
  */
 import { native } from '../binding.js'
-import { closedError, errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
+import { errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
 import {
   checkBoolean,
@@ -65,13 +65,8 @@ export interface OpenMemfdOptions {
  * ```
  */
 export class Memfd extends Mapping {
-  readonly #handle: number
-  readonly #resource: string
-
   private constructor(mapped: Mapped) {
     super(mapped)
-    this.#handle = mapped.handle
-    this.#resource = mapped.resource
   }
 
   /**
@@ -122,14 +117,14 @@ export class Memfd extends Mapping {
 
   /** The descriptor, to be handed to other processes; it is closed with the memory. */
   get descriptor(): number {
-    const handle = this.#open()
-    return attempt(this.#resource, 'look at the shared memory', () => readStatus(handle)).descriptor
+    const handle = this.openHandle()
+    return attempt(this.resource, 'look at the shared memory', () => readStatus(handle)).descriptor
   }
 
   /** What is forbidden, to everybody and for ever: F_GET_SEALS. */
   get seals(): Seal[] {
-    const handle = this.#open()
-    const set = attempt(this.#resource, 'look at the seals of', () => native.shmSeals(handle))
+    const handle = this.openHandle()
+    const set = attempt(this.resource, 'look at the seals of', () => native.shmSeals(handle))
     return (Object.keys(flags) as Seal[]).filter((seal) => (set & flags[seal]) !== 0)
   }
 
@@ -140,17 +135,12 @@ export class Memfd extends Mapping {
    *   it is sealed against seals.
    */
   addSeals(seals: readonly Seal[]): void {
-    addSeals(this.#open(), this.#resource, flagsOf(seals))
+    addSeals(this.openHandle(), this.resource, flagsOf(seals))
   }
 
   /** One look at the memory: fstat(2). */
   stat(): MemoryStat {
-    return readStat(this.#open(), this.#resource)
-  }
-
-  #open(): number {
-    if (this.closed) throw closedError(this.#resource)
-    return this.#handle
+    return readStat(this.openHandle(), this.resource)
   }
 }
 

@@ -3,7 +3,7 @@
  * `multiprocessing.shared_memory` and C's shm_open(3) know as well.
  */
 import { lstatSync, readdirSync } from 'node:fs'
-import { closedError, errnoOf, NotFoundError, systemError } from '../errors.js'
+import { errnoOf, NotFoundError, systemError } from '../errors.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
 import { checkKeys, checkObject } from '../options.js'
 import {
@@ -56,13 +56,8 @@ export interface MemoryChanges {
  * ```
  */
 export class SharedMemory extends Mapping {
-  readonly #handle: number
-  readonly #name: string
-
-  private constructor(name: string, mapped: Mapped) {
+  private constructor(mapped: Mapped) {
     super(mapped)
-    this.#handle = mapped.handle
-    this.#name = name
   }
 
   /**
@@ -77,7 +72,7 @@ export class SharedMemory extends Mapping {
    *   not a slash followed by 1 to 255 bytes.
    */
   static open(name: string, options?: OpenMemoryOptions): SharedMemory {
-    return new SharedMemory(name, openMemory(name, 'open', options))
+    return new SharedMemory(openMemory(name, 'open', options))
   }
 
   /**
@@ -87,7 +82,7 @@ export class SharedMemory extends Mapping {
    *   it, with `ENOMEM` when the machine or the container has not.
    */
   static create(name: string, options: CreateMemoryOptions): SharedMemory {
-    return new SharedMemory(name, openMemory(name, 'create', options))
+    return new SharedMemory(openMemory(name, 'create', options))
   }
 
   /**
@@ -97,7 +92,7 @@ export class SharedMemory extends Mapping {
    *   {@link create} throw.
    */
   static openOrCreate(name: string, options: OpenOrCreateMemoryOptions): SharedMemory {
-    return new SharedMemory(name, openMemory(name, 'openOrCreate', options))
+    return new SharedMemory(openMemory(name, 'openOrCreate', options))
   }
 
   /**
@@ -133,12 +128,12 @@ export class SharedMemory extends Mapping {
 
   /** The name that it was opened by. */
   get name(): string {
-    return this.#name
+    return this.resource
   }
 
   /** One look at the memory: fstat(2). Read from the kernel each time. */
   stat(): MemoryStat {
-    return readStat(this.#open(), this.#name)
+    return readStat(this.openHandle(), this.name)
   }
 
   /**
@@ -147,9 +142,9 @@ export class SharedMemory extends Mapping {
    * @throws `IpcError` with `EPERM` when this user is not the owner.
    */
   set(changes: MemoryChanges): void {
-    const handle = this.#open()
+    const handle = this.openHandle()
     checkKeys('changes', checkObject('changes', changes), ['uid', 'gid', 'mode'])
-    setOwner(handle, this.#name, changes)
+    setOwner(handle, this.name, changes)
   }
 
   /**
@@ -158,20 +153,15 @@ export class SharedMemory extends Mapping {
    * @throws {@link NotFoundError} when somebody has removed it already: the name may be another memory's by now.
    */
   unlink(): void {
-    if (readStat(this.#open(), this.#name).unlinked) {
-      throw new NotFoundError(`Cannot remove the shared memory ${this.#name}: it has no name any more`, {
+    if (readStat(this.openHandle(), this.name).unlinked) {
+      throw new NotFoundError(`Cannot remove the shared memory ${this.name}: it has no name any more`, {
         code: 'ENOENT',
         errno: -errnoOf.ENOENT,
         syscall: 'shm_unlink',
-        resource: this.#name,
+        resource: this.name,
       })
     }
-    unlinkMemory(this.#name)
-  }
-
-  #open(): number {
-    if (this.closed) throw closedError(this.#name)
-    return this.#handle
+    unlinkMemory(this.name)
   }
 }
 

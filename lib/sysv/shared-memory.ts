@@ -2,7 +2,7 @@
  * System V shared memory: sysvipc(7). Segments are found by key, as C's shmget(2) does.
  */
 import { native } from '../binding.js'
-import { closedError, errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
+import { errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
 import type { How } from '../how.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
 import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, checkOwnership } from '../options.js'
@@ -83,13 +83,8 @@ export interface MemoryStat {
  * ```
  */
 export class SharedMemory extends Mapping {
-  readonly #handle: number
-  readonly #address: string
-
   private constructor(mapped: Mapped) {
     super(mapped)
-    this.#handle = mapped.handle
-    this.#address = mapped.resource
   }
 
   /**
@@ -140,7 +135,7 @@ export class SharedMemory extends Mapping {
 
   /** The segment's address, `sysv:0x00001234` or `sysv:id=5`. */
   get address(): string {
-    return this.#address
+    return this.resource
   }
 
   /** One look at the segment: IPC_STAT. Read from the kernel each time. */
@@ -176,7 +171,7 @@ export class SharedMemory extends Mapping {
    * @throws `IpcError` with `EPERM` when this user is neither owner nor creator.
    */
   set(changes: MemoryChanges): void {
-    this.#open()
+    this.openHandle()
     checkKeys('changes', checkObject('changes', changes), ['uid', 'gid', 'mode'])
     const now = this.stat()
     const { uid = now.uid, gid = now.gid, mode = now.mode } = changes
@@ -209,19 +204,14 @@ export class SharedMemory extends Mapping {
     this.#call('remove', () => native.shmRemove(id))
   }
 
-  #open(): number {
-    if (this.closed) throw closedError(this.#address)
-    return this.#handle
-  }
-
   #call(action: string, run: (handle: number) => void): void {
-    const handle = this.#open()
+    const handle = this.openHandle()
     try {
       run(handle)
     } catch (error) {
       const { errno, syscall } = error as SystemFailure
-      const resource = this.#address
       const advice = adviseUse(errno, action)
+      const { resource } = this
       throw systemError({ errno, syscall, resource, action: `${action} the shared memory`, advice })
     }
   }
