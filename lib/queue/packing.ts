@@ -5,7 +5,7 @@
 import type { Codec } from '../codec/codec.js'
 import { DecodeError } from '../errors.js'
 import { brokenCodec, cannotDecode, cannotEncode, encodeInto } from '../wait/coding.js'
-import type { Inbox } from '../wait/inbox.js'
+import { type Inbox, inbox, startReading, stopReading } from '../wait/inbox.js'
 import { Batch, encodeOne, type Write } from '../wait/outbox.js'
 import type { Outgoing, Transport } from './transport.js'
 
@@ -98,6 +98,17 @@ export class Packing<T, I> {
       const bytes = box.bytes.slice(offset, offset + length)
       const { address } = this.#transport
       throw cannotDecode(this.codec, address, bytes, cause, this.#transport.facts(box.label(at)))
+    }
+  }
+
+  /** The value of the message that was laid into the inbox just now, alone. */
+  decodeOnly(): T {
+    const box = inbox()
+    startReading()
+    try {
+      return this.decode(box, 0)
+    } finally {
+      stopReading()
     }
   }
 

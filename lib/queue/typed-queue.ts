@@ -5,7 +5,7 @@ import { unsupported } from '../errors.js'
 import { checkInteger, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
 import type { Channel } from '../wait/channel.js'
 import { Handle } from '../wait/handle.js'
-import { inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
+import { inboxMessages } from '../wait/inbox.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import { iterate } from './iterate.js'
 import type { Packing } from './packing.js'
@@ -195,14 +195,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle impl
         'the kernel offers no way to read a message without taking it',
       )
     }
-    if (!this.#transport.peek(position)) return undefined
-    const box = inbox()
-    startReading()
-    try {
-      return this.#packing.decode(box, 0)
-    } finally {
-      stopReading()
-    }
+    return this.#transport.peek(position) ? this.#packing.decodeOnly() : undefined
   }
 
   /**

@@ -18,7 +18,7 @@ import { Packing } from '../queue/packing.js'
 import type { Selector } from '../queue/transport.js'
 import { TypedQueue } from '../queue/typed-queue.js'
 import { Channel } from '../wait/channel.js'
-import { type Inbox, inbox, inboxMessages, startReading, stopReading } from '../wait/inbox.js'
+import { type Inbox, inboxMessages } from '../wait/inbox.js'
 import { nothing } from '../wait/receive-line.js'
 import { JoinLine } from './join-line.js'
 import { Lease, type LeaseOrigin, rejectDelivery } from './lease.js'
@@ -114,14 +114,7 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
   /** Takes the oldest message that was given up, for good; `undefined` when there is none. */
   tryGetDeadLetter(): T | undefined {
     this.#channel.checkOpen()
-    if (!this.#transport.takeDeadLetter()) return undefined
-    const box = inbox()
-    startReading()
-    try {
-      return this.#packing.decode(box, 0)
-    } finally {
-      stopReading()
-    }
+    return this.#transport.takeDeadLetter() ? this.#packing.decodeOnly() : undefined
   }
 
   /**
