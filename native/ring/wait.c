@@ -111,12 +111,14 @@ static void keep_distance(ring_queue* q, uint32_t interest, uint64_t length) {
   for (uint32_t look = 0; look < ROOM_LOOKS && !maybe_room(q, enough, 0); look++) pauses(ROOM_PAUSES);
 }
 
-// Polls for a while, at most so long; 1 when a try may succeed, 0 when not, -EBUSY when polling does not pay
-// at present. Learns whether it does.
-static int poll(ring_queue* q, uint32_t interest, uint64_t length, int64_t longest_ns) {
-  uint32_t* learned = &q->spins[interest >> 1];
+// How often to look before a sleep; learned.
+static uint32_t* looks_at(ring_queue* q, uint32_t interest) { return &q->spins[interest >> 1]; }
+
+// Polls for a while, at most until then; 1 when a try may succeed, 0 when not, -EBUSY when polling does not
+// pay at present. Learns whether it does.
+static int poll(ring_queue* q, uint32_t interest, uint64_t length, int64_t end) {
+  uint32_t* learned = looks_at(q, interest);
   const uint32_t spins = ring_spins(ring_load(learned));
-  const int64_t end = ring_after(ring_now(), longest_ns);
   if (spins > 0) keep_distance(q, interest, length);
   for (uint32_t i = 0; i < spins && (i % CLOCK_EVERY != CLOCK_EVERY - 1 || ring_now() < end); i++) {
     if (maybe(q, interest, length)) {
@@ -141,7 +143,7 @@ int64_t ring_retry(ring_queue* q, uint32_t interest, uint64_t length, int64_t ti
   const int64_t end = ring_after(now, timeout_ns);
   ipckit_layout_wait_t* place = place_of(q, interest);
   for (;;) {
-    if (poll(q, interest, length, end - now) == 1) {
+    if (poll(q, interest, length, end) == 1) {
       result = attempt(q, context);
       if (result != -EAGAIN) return result;
     }
@@ -162,7 +164,9 @@ int ipckit_queue_poll(ipckit_queue_t* q, uint32_t interest, uint64_t length, int
   const int result = ring_usable(q);
   if (result < 0) return result;
   if ((interest != IPCKIT_WAIT_ITEMS && interest != IPCKIT_WAIT_SPACE) || longest_ns < 0) return -EINVAL;
-  return poll(q, interest, length, longest_ns);
+  // The clock costs as much as a look, and has nothing to bound where there will be none.
+  const bool looks = ring_spins(ring_load(looks_at(q, interest))) > 0;
+  return poll(q, interest, length, looks ? ring_after(ring_now(), longest_ns) : 0);
 }
 
 int ipckit_queue_arm(ipckit_queue_t* q, uint32_t interest, uint64_t length,
