@@ -2,11 +2,9 @@
 // another is read and written, and a third is written; and of one atomic add. Prints both as JSON.
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "peer.h"
 
 struct record {
   int32_t id;
@@ -16,30 +14,24 @@ struct record {
   _Atomic uint32_t hits;
 };
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
 int main(int count, char** arguments) {
   if (count != 2) return 2;
   const int memory = shm_open(arguments[1], O_RDWR, 0);
-  if (memory < 0) return perror("shm_open"), 1;
+  if (memory < 0) give_up("shm_open");
   // volatile: another process may look between any two rounds, so each access is made.
   volatile struct record* records =
       mmap(NULL, 256 * sizeof *records, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-  if (records == MAP_FAILED) return perror("mmap"), 1;
+  if (records == MAP_FAILED) give_up("mmap");
   const int rounds = 20000000;
-  double begin = now();
+  int64_t begin = now();
   for (int i = 0; i < rounds; i++) {
     volatile struct record* at = &records[i & 255];
     at->px = at->px + at->high;
     at->id = i;
   }
-  const double fields = (now() - begin) / rounds;
+  const double fields = (double)(now() - begin) / rounds;
   begin = now();
   for (int i = 0; i < rounds; i++) atomic_fetch_add(&records[0].hits, 1);
-  printf("{\"fields\":%.3f,\"atomic\":%.3f}\n", fields, (now() - begin) / rounds);
+  printf("{\"fields\":%.3f,\"atomic\":%.3f}\n", fields, (double)(now() - begin) / rounds);
   return 0;
 }

@@ -6,18 +6,14 @@
 // Each line on the standard input is a number of round trips, and starts a round; the answers are described
 // in node.mjs.
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "peer.h"
 
 /// A line each, as in the queue.
 struct words {
@@ -25,12 +21,6 @@ struct words {
   char gap[124];
   uint32_t back;
 };
-
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
 
 static void tell(uint32_t* word, uint32_t value) {
   __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
@@ -45,16 +35,6 @@ static void await(uint32_t* word, uint32_t value) {
   }
 }
 
-static void answer_with(int64_t first, int64_t second) {
-  printf("%" PRId64 " %" PRId64 "\n", first, second);
-  fflush(stdout);
-}
-
-static int by_size(const void* left, const void* right) {
-  const int64_t difference = *(const int64_t*)left - *(const int64_t*)right;
-  return difference < 0 ? -1 : difference > 0;
-}
-
 int main(int count, char** values) {
   const int file = count == 3 ? open(values[2], O_RDWR) : -1;
   if (file < 0) return 2;
@@ -64,13 +44,11 @@ int main(int count, char** values) {
   const bool pings = rests || strcmp(values[1], "ping") == 0;
   const struct timespec rest = {0, 3000000};
   uint32_t number = 0;
-  char line[32];
-  while (fgets(line, sizeof line, stdin) != NULL) {
-    const uint32_t trips = (uint32_t)strtoul(line, NULL, 10);
+  for (uint64_t trips; next_round(&trips);) {
     int64_t* times = calloc(trips, sizeof *times);
     if (times == NULL) return 1;
-    if (!pings) puts("ready"), fflush(stdout);
-    for (uint32_t at = 0; at < trips; at++) {
+    if (!pings) answer_ready();
+    for (uint64_t at = 0; at < trips; at++) {
       number++;
       if (pings) {
         if (rests) nanosleep(&rest, NULL);
@@ -83,7 +61,7 @@ int main(int count, char** values) {
         tell(&words->back, number);
       }
     }
-    qsort(times, trips, sizeof *times, by_size);
+    sort_times(times, trips);
     answer_with(times[trips / 2], times[trips / 100 * 99]);
     free(times);
   }

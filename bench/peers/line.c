@@ -3,13 +3,11 @@
 // changes by the second.
 #define _GNU_SOURCE
 #include <sched.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "peer.h"
 
 enum { rounds = 200, trips = 500 };
 
@@ -32,17 +30,6 @@ static void step(uint32_t from) {
   __atomic_store_n(word, from + 1, __ATOMIC_RELEASE);
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int ascending(const void* a, const void* b) {
-  const double x = *(const double*)a, y = *(const double*)b;
-  return (x > y) - (x < y);
-}
-
 int main(void) {
   word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   const pid_t peer = word == MAP_FAILED ? -1 : fork();
@@ -52,14 +39,14 @@ int main(void) {
     return 0;
   }
   // The median of many rounds: in some of them another program has one of the CPUs.
-  static double times[rounds];
+  static int64_t times[rounds];
   for (uint32_t round = 0, trip = 0; round < rounds; round++) {
-    const double start = now();
+    const int64_t start = now();
     for (uint32_t last = trip + trips; trip < last; trip++) step(2 * trip);
-    times[round] = (now() - start) / (2.0 * trips);
+    times[round] = now() - start;
   }
   waitpid(peer, NULL, 0);
-  qsort(times, rounds, sizeof *times, ascending);
-  printf("%.0f\n", times[rounds / 2]);
+  sort_times(times, rounds);
+  printf("%.0f\n", (double)times[rounds / 2] / (2.0 * trips));
   return 0;
 }

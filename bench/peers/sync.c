@@ -4,33 +4,19 @@
 //   sync futex         nanoseconds of a hand-over between two processes that sleep at a word each, futex(2)
 //
 // On standard input a line with how many times, for each round.
-#include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "ipckit/sync.h"
+#include "peer.h"
 
-static _Noreturn void give_up(const char* what) {
-  perror(what);
-  exit(1);
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
-}
-
-static void pairs(ipckit_sync_t* lock, long times) {
-  for (long round = 0; round < times; round++) {
+static void pairs(ipckit_sync_t* lock, uint64_t times) {
+  for (uint64_t round = 0; round < times; round++) {
     ipckit_wait_t wait = {.operation = IPCKIT_ACQUIRE};
     if (ipckit_sync_wait(lock, &wait, IPCKIT_FOREVER) != 0) give_up("ipckit_sync_wait");
     if (ipckit_sync_release(lock, 0, 1) != 0) give_up("ipckit_sync_release");
@@ -47,17 +33,17 @@ static void take(_Atomic uint32_t* word) {
   while (atomic_exchange(word, 0) == 0) syscall(SYS_futex, word, FUTEX_WAIT, 0, NULL, NULL, 0);
 }
 
-static void hand_over(_Atomic uint32_t* words, long times) {
+static void hand_over(_Atomic uint32_t* words, uint64_t times) {
   const pid_t child = fork();
   if (child < 0) give_up("fork");
   if (child == 0) {
-    for (long round = 0; round < times; round++) {
+    for (uint64_t round = 0; round < times; round++) {
       take(&words[0]);
       give(&words[32]);
     }
     _exit(0);
   }
-  for (long round = 0; round < times; round++) {
+  for (uint64_t round = 0; round < times; round++) {
     give(&words[0]);
     take(&words[32]);
   }
@@ -72,17 +58,14 @@ int main(int argc, char** argv) {
   if (is_pairs && ipckit_sync_open(argv[2], &options, NULL, &lock) < 0) give_up("ipckit_sync_open");
   _Atomic uint32_t* words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (words == MAP_FAILED) give_up("mmap");
-  char line[64];
-  while (fgets(line, sizeof line, stdin) != NULL) {
-    const long times = strtol(line, NULL, 10);
-    const double before = now();
+  for (uint64_t times; next_round(&times);) {
+    const int64_t start = now();
     if (is_pairs) {
       pairs(lock, times);
     } else {
       hand_over(words, times);
     }
-    printf("%f\n", (now() - before) / (double)times / (is_pairs ? 1 : 2));
-    fflush(stdout);
+    answer_each(start, (double)times * (is_pairs ? 1 : 2));
   }
   return 0;
 }

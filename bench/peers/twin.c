@@ -4,11 +4,7 @@
 //
 // Each line on the standard input is a number of messages, and starts a round; the answers are described in
 // node.mjs.
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "twin.h"
 
@@ -16,27 +12,6 @@ enum { most_producers = 16 };
 
 static struct message message = {.type = 1};
 static uint32_t next_of[most_producers];
-
-void give_up(const char* what) {
-  fprintf(stderr, "twin: %s: %s\n", what, strerror(errno));
-  exit(1);
-}
-
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
-static void answer(const char* text) {
-  puts(text);
-  fflush(stdout);
-}
-
-static void answer_with(int64_t first, int64_t second) {
-  printf("%lld %lld\n", (long long)first, (long long)second);
-  fflush(stdout);
-}
 
 static void number_message(size_t length, uint32_t producer, uint32_t sequence) {
   memcpy(message.bytes, &sequence, 4);
@@ -69,7 +44,7 @@ static void produce(int queue, size_t length, uint32_t producer, uint32_t count)
 
 static void consume(int queue, size_t length, uint32_t count) {
   memset(next_of, 0, sizeof next_of);
-  answer("ready");
+  answer_ready();
   const int64_t start = now();
   for (uint32_t received = 0; received < count; received++) {
     check_message(queue_receive(queue, &message), length);
@@ -101,7 +76,7 @@ static void produce_batches(int queue, size_t length, uint32_t number, uint32_t 
 static void consume_batches(int queue, size_t length, uint32_t count) {
   struct part parts[largest_batch];
   memset(next_of, 0, sizeof next_of);
-  answer("ready");
+  answer_ready();
   const int64_t start = now();
   for (uint32_t received = 0; received < count;) {
     const size_t left = count - received;
@@ -117,11 +92,6 @@ static void consume_batches(int queue, size_t length, uint32_t count) {
 }
 #endif
 
-static int by_size(const void* left, const void* right) {
-  const int64_t difference = *(const int64_t*)left - *(const int64_t*)right;
-  return difference < 0 ? -1 : difference > 0;
-}
-
 static void ping(int there, int back, size_t length, uint32_t count) {
   int64_t* times = malloc(count * sizeof *times);
   if (times == NULL) give_up("malloc");
@@ -134,13 +104,13 @@ static void ping(int there, int back, size_t length, uint32_t count) {
     times[sequence] = now() - start;
     check_message(received, length);
   }
-  qsort(times, count, sizeof *times, by_size);
+  sort_times(times, count);
   answer_with(times[count / 2], times[count / 100 * 99]);
   free(times);
 }
 
 static void pong(int there, int back, uint32_t count) {
-  answer("ready");
+  answer_ready();
   for (uint32_t sequence = 0; sequence < count; sequence++) {
     queue_send(back, &message, queue_receive(there, &message));
   }
@@ -158,9 +128,8 @@ int main(int count, char** values) {
   if (length < 12 || length > largest_message || number >= most_producers) return 2;
   const int first = queue_open(values[4]);
   const int second = count > 5 ? queue_open(values[5]) : first;
-  char line[32];
-  while (fgets(line, sizeof line, stdin) != NULL) {
-    const uint32_t messages = (uint32_t)strtoul(line, NULL, 10);
+  for (uint64_t round; next_round(&round);) {
+    const uint32_t messages = (uint32_t)round;
     if (strcmp(role, "produce") == 0) produce(first, length, number, messages);
     if (strcmp(role, "consume") == 0) consume(first, length, messages);
 #ifdef TWIN_BATCHES

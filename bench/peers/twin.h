@@ -2,7 +2,8 @@
 #pragma once
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "peer.h"
 
 enum { largest_message = 8192, largest_batch = 256, batch_bytes = 256 * 1024 };
 
@@ -29,6 +30,3 @@ void queue_send_many(int queue, const char* slab, size_t length, size_t count);
 /// Receives what there is, at least one message, into a slab of batch_bytes: how many.
 size_t queue_receive_many(int queue, char* slab, struct part* parts, size_t most);
 #endif
-
-/// Ends the program with what failed and why.
-_Noreturn void give_up(const char* what);
