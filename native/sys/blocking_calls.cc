@@ -15,18 +15,7 @@ namespace {
 /// short enough that an idle process soon has none.
 constexpr std::chrono::milliseconds rest{500};
 
-struct start_argument {
-  void* pool;
-  void* self;
-};
-
 }  // namespace
-
-void* blocking_calls::entry(void* argument) {
-  const std::unique_ptr<start_argument> start(static_cast<start_argument*>(argument));
-  static_cast<blocking_calls*>(start->pool)->run(*static_cast<worker*>(start->self));
-  return nullptr;
-}
 
 outcome<nothing> blocking_calls::wait_to_receive(int token, const sysv_queue& queue,
                                                  message_selector selector) {
@@ -67,16 +56,7 @@ outcome<blocking_calls::worker*> blocking_calls::spare_worker() {
   for (worker& candidate : workers_) {
     if (!candidate.busy && !candidate.quit) return &candidate;
   }
-  worker& fresh = workers_.emplace_back();
-  auto argument = std::make_unique<start_argument>(start_argument{this, &fresh});
-  const outcome<pthread_t> started = start_thread(&blocking_calls::entry, argument.get());
-  if (!started.ok()) {
-    workers_.pop_back();
-    return started.why();
-  }
-  argument.release();
-  fresh.thread = started.value();
-  return &fresh;
+  return start_worker<&blocking_calls::run>(*this, workers_);
 }
 
 void blocking_calls::join_gone() {

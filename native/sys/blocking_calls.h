@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <functional>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -70,7 +69,6 @@ class blocking_calls {
   /// Run off the main thread.
   void run(worker& self);
   static int make(worker& self, long* taken);
-  static void* entry(void* argument);
 
   event_sink& sink_;
   struct undelivered {

@@ -62,11 +62,6 @@ void wake_at(const void* address, int flags, int count) {
   ::syscall(SYS_futex, address, FUTEX_WAKE | flags, count, nullptr, nullptr, 0);
 }
 
-struct start_argument {
-  futex_waits* waits;
-  void* self;
-};
-
 }  // namespace
 
 bool futex_waits::kernel_has_vectors() {
@@ -77,27 +72,12 @@ bool futex_waits::kernel_has_vectors() {
 futex_waits::futex_waits(event_sink& sink)
     : sink_(sink), most_entries_(kernel_has_vectors() ? most_words : 1) {}
 
-void* futex_waits::enter(void* argument) {
-  const std::unique_ptr<start_argument> start(static_cast<start_argument*>(argument));
-  start->waits->run(*static_cast<worker*>(start->self));
-  return nullptr;
-}
-
 // Called with mutex_ held.
 outcome<futex_waits::worker*> futex_waits::worker_with_room() {
   for (worker& each : workers_) {
     if (each.entries.size() + each.leaving.size() < most_entries_) return &each;
   }
-  worker& fresh = workers_.emplace_back();
-  auto argument = std::make_unique<start_argument>(start_argument{this, &fresh});
-  const outcome<pthread_t> started = start_thread(&futex_waits::enter, argument.get());
-  if (!started.ok()) {
-    workers_.pop_back();
-    return started.why();
-  }
-  argument.release();
-  fresh.thread = started.value();
-  return &fresh;
+  return start_worker<&futex_waits::run>(*this, workers_);
 }
 
 outcome<nothing> futex_waits::wait(int token, std::unique_ptr<futex_source> source) {

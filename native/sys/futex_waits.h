@@ -78,7 +78,6 @@ class futex_waits {
   };
 
   outcome<worker*> worker_with_room();
-  static void* enter(void* argument);
   /// Runs off the main thread, as do those below.
   void run(worker& self);
   bool arm_all(worker& self, std::vector<futex_word>& words, int64_t* bound_ns);

@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <list>
+#include <memory>
+
 #include "sys/outcome.h"
 
 namespace ipckit::sys {
@@ -29,6 +32,32 @@ inline outcome<pthread_t> start_thread(void* (*entry)(void*), void* argument) {
   pthread_attr_destroy(&attributes);
   if (error != 0) return failure{error, "pthread_create"};
   return thread;
+}
+
+/// Adds a worker to the list, with a thread that does `Run` of its owner with it. The caller holds what
+/// guards the list.
+template <auto Run, class Owner, class Worker>
+outcome<Worker*> start_worker(Owner& owner, std::list<Worker>& workers) {
+  struct beginning {
+    Owner* owner;
+    Worker* self;
+  };
+  Worker& fresh = workers.emplace_back();
+  auto argument = std::make_unique<beginning>(beginning{&owner, &fresh});
+  const outcome<pthread_t> started = start_thread(
+      [](void* given) -> void* {
+        const std::unique_ptr<beginning> at(static_cast<beginning*>(given));
+        (at->owner->*Run)(*at->self);
+        return nullptr;
+      },
+      argument.get());
+  if (!started.ok()) {
+    workers.pop_back();
+    return started.why();
+  }
+  (void)argument.release();
+  fresh.thread = started.value();
+  return &fresh;
 }
 
 }  // namespace ipckit::sys
