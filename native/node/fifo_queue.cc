@@ -172,7 +172,7 @@ napi_value fifo_queue_watch_removal(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   const sys::record_fifo* queue = self.fifo_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  return to_js(env, watch_removal(self, *queue, given.integer(1)));
+  return to_js(env, watch_removal(self, queue->descriptor(), given.integer(1)));
 }
 
 /// fifoQueueIsRemoved(handle): whether its name is gone

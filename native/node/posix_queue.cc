@@ -174,7 +174,7 @@ napi_value mq_watch_removal(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   const sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  return to_js(env, watch_removal(self, *queue, given.integer(1)));
+  return to_js(env, watch_removal(self, queue->descriptor(), given.integer(1)));
 }
 
 /// mqUnwatchRemoval(watch)

@@ -4,19 +4,23 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
+#include <string>
+
 #include "node/environment.h"
 
 namespace ipckit::node {
 
-/// Adds a watch of `object` and asks for an event of the token: the number of the watch, or -errno.
-template <class Object>
-int watch_removal(environment& self, const Object& object, int32_t token) {
+/// Adds a watch of the object that has this descriptor and asks for an event of the token, which says that it
+/// may have been unlinked: the number of the watch, or -errno.
+inline int watch_removal(environment& self, int descriptor, int32_t token) {
   if (!self.removals) {
     self.removals = sys::fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (!self.removals) return -errno;
   }
-  const int watch = object.watch_removal(self.removals.get());
-  if (watch < 0) return watch;
+  // The link of the descriptor leads to the object itself, also where the mqueue file system is not mounted.
+  const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
+  const int watch = ::inotify_add_watch(self.removals.get(), path.c_str(), IN_ATTRIB);
+  if (watch < 0) return -errno;
   const sys::outcome<sys::nothing> armed = self.waits.polls.arm(token, self.removals.get(), EPOLLIN);
   return armed.ok() ? watch : -armed.why().error;
 }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ipckit/queue.h"
-#include "node/removal_look.h"
 #include "sys/futex_waits.h"
+#include "sys/removal_look.h"
 
 namespace ipckit::node {
 
@@ -39,7 +39,7 @@ class shm_queue {
   };
 
   std::unique_ptr<ipckit_queue_t, closer> queue_;
-  removal_look removed_;
+  sys::removal_look removed_ = sys::removal_look::after_a_while();
   std::vector<ipckit_token_t> tokens_;
   std::vector<int32_t> free_;
 };

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "ipckit/sync.h"
-#include "node/removal_look.h"
 #include "sys/futex_waits.h"
+#include "sys/removal_look.h"
 
 namespace ipckit::node {
 
@@ -55,7 +55,7 @@ class sync_object {
   };
 
   std::unique_ptr<ipckit_sync_t, abandoner> object_;
-  removal_look removed_;
+  sys::removal_look removed_ = sys::removal_look::after_a_while();
   /// Each where it is, as the library may remember where it lies.
   std::vector<std::unique_ptr<wait>> waits_;
   std::vector<int32_t> free_;

@@ -4,22 +4,16 @@
 #include <linux/netlink.h>
 #include <mqueue.h>
 #include <signal.h>
-#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#include <string>
 
 #include "sys/ready.h"
 
 namespace ipckit::sys {
 
 namespace {
-
-/// Rarely enough to cost nothing, often enough that few messages go into a queue that nobody finds.
-constexpr int64_t look_every_ms = 250;
 
 // The C library's functions are cancellation points, which costs a process with threads 10 to 20 ns a call.
 // Our descriptors never block, and nobody cancels our threads.
@@ -54,20 +48,6 @@ outcome<posix_queue> posix_queue::open(const char* name, int oflag, mode_t mode,
 outcome<nothing> posix_queue::unlink(const char* name) {
   if (::mq_unlink(name) != 0) return last_failure("mq_unlink");
   return nothing{};
-}
-
-bool posix_queue::was_removed() {
-  if (removed_ || !heeds_removal_ || !looked_.passed(look_every_ms)) return removed_;
-  struct stat file {};
-  removed_ = ::fstat(descriptor(), &file) == 0 && file.st_nlink == 0;
-  return removed_;
-}
-
-int posix_queue::watch_removal(int inotify) const {
-  // The link of the descriptor leads to the queue itself, also where the mqueue file system is not mounted.
-  const std::string path = "/proc/self/fd/" + std::to_string(descriptor());
-  const int watch = ::inotify_add_watch(inotify, path.c_str(), IN_ATTRIB);
-  return watch < 0 ? -errno : watch;
 }
 
 int posix_queue::send(const void* bytes, size_t length, unsigned priority) {

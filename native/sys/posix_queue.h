@@ -7,10 +7,10 @@
 #include <cstddef>
 #include <string>
 
-#include "sys/coarse_timer.h"
 #include "sys/deadline.h"
 #include "sys/fd.h"
 #include "sys/outcome.h"
+#include "sys/removal_look.h"
 
 namespace ipckit::sys {
 
@@ -39,9 +39,6 @@ class posix_queue {
   /// From now on a queue that was unlinked is a failure, EIDRM: for sending, and for receiving once it is
   /// empty. The kernel would let those who have it open go on with a queue that nobody else can find.
   void heed_removal() { heeds_removal_ = true; }
-  /// A watch of `inotify` (inotify(7)) that tells when the queue may have been unlinked: its number, or
-  /// -errno.
-  int watch_removal(int inotify) const;
 
   /// 0, or the negative errno; EAGAIN when the queue is full.
   int send(const void* bytes, size_t length, unsigned priority);
@@ -68,13 +65,14 @@ class posix_queue {
       : descriptor_(std::move(descriptor)), message_bytes_(message_bytes) {}
 
   /// Whether the name is gone, as far as was looked.
-  bool was_removed();
+  bool was_removed() {
+    return heeds_removal_ && removed_.look([this] { return is_unlinked(descriptor()); });
+  }
 
   fd descriptor_;
   size_t message_bytes_ = 0;
   bool heeds_removal_ = false;
-  bool removed_ = false;
-  coarse_timer looked_;
+  removal_look removed_;
 };
 
 /// A descriptor of the directory of all queues of this IPC namespace, without a mount at /dev/mqueue:

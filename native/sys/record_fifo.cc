@@ -4,16 +4,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <string>
 
 namespace ipckit::sys {
 
@@ -229,18 +226,6 @@ size_t record_fifo::room() const {
   const size_t used = (static_cast<size_t>(bytes) - 1) / (page + 1) * 2 + 2;
   const size_t pages = capacity_ / page;
   return used < pages ? (pages - used) * page : 0;
-}
-
-bool record_fifo::look_whether_removed() {
-  struct stat file {};
-  removed_ = removed_ || (::fstat(descriptor(), &file) == 0 && file.st_nlink == 0);
-  return removed_;
-}
-
-int record_fifo::watch_removal(int inotify) const {
-  const std::string path = "/proc/self/fd/" + std::to_string(descriptor());
-  const int watch = ::inotify_add_watch(inotify, path.c_str(), IN_ATTRIB);
-  return watch < 0 ? -errno : watch;
 }
 
 int record_fifo::write_whole(const iovec* pieces, int count, size_t total) {

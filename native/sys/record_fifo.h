@@ -28,11 +28,11 @@
 #include <optional>
 #include <vector>
 
-#include "sys/coarse_timer.h"
 #include "sys/deadline.h"
 #include "sys/fifo.h"
 #include "sys/outcome.h"
 #include "sys/pipe.h"
+#include "sys/removal_look.h"
 
 namespace ipckit::sys {
 
@@ -110,11 +110,10 @@ class record_fifo {
   bool can_be_polled(bool to_send) const { return to_send ? !send_blocked_ : !receive_blocked_; }
 
   outcome<record_fifo_status> status(peephole& hole);
-  /// A watch of `inotify` (inotify(7)) that tells when the FIFO may have been unlinked: its number, or
-  /// -errno.
-  int watch_removal(int inotify) const;
   /// Whether the name is gone. Then sending fails with EIDRM, and receiving once it is empty.
-  bool look_whether_removed();
+  bool look_whether_removed() {
+    return removed_.look_now([this] { return is_unlinked(descriptor()); });
+  }
   outcome<nothing> unlink(const char* path) const { return remove_fifo(path, descriptor()); }
 
   /// The longest message that fits.
@@ -124,9 +123,6 @@ class record_fifo {
   int descriptor() const { return descriptor_.get(); }
 
  private:
-  /// Rarely enough to cost nothing, often enough that few messages go into a queue that nobody finds.
-  static constexpr int64_t look_every_ms = 250;
-
   enum class lock_byte : uint8_t { reading, writing, open };
   class held_lock;
 
@@ -145,15 +141,16 @@ class record_fifo {
   /// How many bytes from the head belong to no record that is whole.
   size_t torn_bytes(peephole& hole);
   ssize_t take(char* buffer, size_t size);
-  /// The same, looked up now and then.
-  bool was_removed() { return removed_ || (looked_.passed(look_every_ms) && look_whether_removed()); }
+  /// Whether the name is gone, as far as was looked.
+  bool was_removed() {
+    return removed_.look([this] { return is_unlinked(descriptor()); });
+  }
 
   fd descriptor_;
   size_t capacity_ = 0;
   bool send_blocked_ = false;
   bool receive_blocked_ = false;
-  bool removed_ = false;
-  coarse_timer looked_;
+  removal_look removed_;
 };
 
 }  // namespace ipckit::sys
