@@ -3,6 +3,7 @@
 
 #include "node/environment.h"
 
+#include <algorithm>
 #include <span>
 #include <string>
 
@@ -64,16 +65,26 @@ inline napi_value to_js(napi_env env, int32_t value) {
   return result;
 }
 
-/// Lays numbers into the Float64Array that the caller passed.
-inline void fill(napi_env env, napi_value array, std::initializer_list<double> numbers) {
+/// The memory of a typed array whose elements are such numbers.
+template <class T>
+std::span<T> numbers_of(napi_env env, napi_value array) {
   void* data = nullptr;
   size_t length = 0;
   napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr);
-  double* out = static_cast<double*>(data);
-  for (const double number : numbers) {
-    if (length-- == 0) return;
-    *out++ = number;
-  }
+  return {static_cast<T*>(data), length};
+}
+
+/// Lays numbers into the Float64Array that the caller passed.
+inline void fill(napi_env env, napi_value array, std::initializer_list<double> numbers) {
+  const std::span<double> room = numbers_of<double>(env, array);
+  std::copy_n(numbers.begin(), std::min(numbers.size(), room.size()), room.begin());
+}
+
+/// Messages of a batch, each four int32 of the Int32Array that the caller passed, from one of them on.
+template <class Entry>
+const Entry* entries_of(napi_env env, napi_value array, int32_t from) {
+  static_assert(sizeof(Entry) == 4 * sizeof(int32_t));
+  return reinterpret_cast<const Entry*>(numbers_of<int32_t>(env, array).data()) + from;
 }
 
 /// The body of the sendMany calls, whose arguments are (handle, bytes, index, from, count): passes each
@@ -81,9 +92,7 @@ inline void fill(napi_env env, napi_value array, std::initializer_list<double> n
 template <class Send>
 napi_value send_batch(napi_env env, const arguments<5>& given, Send send) {
   char* bytes = given.bytes(1).data();
-  void* index = nullptr;
-  napi_get_typedarray_info(env, given.raw(2), nullptr, nullptr, &index, nullptr, nullptr);
-  const message_entry* entries = static_cast<const message_entry*>(index) + given.integer(3);
+  const auto* entries = entries_of<message_entry>(env, given.raw(2), given.integer(3));
   const int32_t count = given.integer(4);
   for (int32_t sent = 0; sent < count; sent++) {
     const int result = send(bytes + entries[sent].offset, entries[sent]);

@@ -96,9 +96,7 @@ napi_value fifo_queue_send_many(napi_env env, napi_callback_info info) {
   sys::record_fifo* queue = given.self().fifo_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   const std::span<char> bytes = given.bytes(1);
-  void* index = nullptr;
-  napi_get_typedarray_info(env, given.raw(2), nullptr, nullptr, &index, nullptr, nullptr);
-  const auto* records = static_cast<const sys::outgoing_record*>(index) + given.integer(3);
+  const auto* records = entries_of<sys::outgoing_record>(env, given.raw(2), given.integer(3));
   return to_js(env, queue->send_many(bytes.data(), bytes.size(), records, given.integer(4)));
 }
 

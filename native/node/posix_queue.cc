@@ -189,16 +189,14 @@ napi_value mq_unwatch_removal(napi_env env, napi_callback_info info) {
 napi_value mq_removals(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
-  size_t room = 0;
-  void* data = nullptr;
-  napi_get_typedarray_info(env, given.raw(1), nullptr, &room, &data, nullptr, nullptr);
+  const auto watches = numbers_of<int32_t>(env, given.raw(1));
   // Watches of files without a name in a folder: every event has the same size. What does not fit is read
   // next.
-  std::vector<inotify_event> events(room);
-  const ssize_t bytes = ::read(self.removals.get(), events.data(), room * sizeof(inotify_event));
+  std::vector<inotify_event> events(watches.size());
+  const ssize_t bytes = ::read(self.removals.get(), events.data(), watches.size() * sizeof(inotify_event));
   const int32_t count =
       bytes < 0 ? 0 : static_cast<int32_t>(static_cast<size_t>(bytes) / sizeof(inotify_event));
-  for (int32_t index = 0; index < count; index++) static_cast<int32_t*>(data)[index] = events[index].wd;
+  for (int32_t index = 0; index < count; index++) watches[index] = events[index].wd;
   (void)self.waits.polls.arm(given.integer(0), self.removals.get(), EPOLLIN);
   return to_js(env, count);
 }

@@ -84,11 +84,8 @@ napi_value shm_open(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   const std::string name = given.text(0);
   const std::string type = given.text(3);
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(2), nullptr, &length, &data, nullptr, nullptr);
-  if (length < 10) return throw_failure(env, {EINVAL, "open"});
-  const double* sizes = static_cast<const double*>(data);
+  const auto sizes = numbers_of<const double>(env, given.raw(2));
+  if (sizes.size() < 10) return throw_failure(env, {EINVAL, "open"});
   ipckit_queue_options_t options{};
   options.capacity = static_cast<uint32_t>(sizes[0]);
   options.dead_capacity = static_cast<uint32_t>(sizes[1]);
@@ -120,10 +117,7 @@ napi_value shm_open(napi_env env, napi_callback_info info) {
 napi_value shm_close(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   environment& self = given.self();
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(1), nullptr, &length, &data, nullptr, nullptr);
-  for (size_t at = 0; at < length; at++) self.waits.words.forget(static_cast<const int32_t*>(data)[at]);
+  for (const int32_t token : numbers_of<const int32_t>(env, given.raw(1))) self.waits.words.forget(token);
   // The threads must have let go of the memory before it goes.
   self.waits.words.settle();
   self.shm_queues.remove(given.integer(0));
@@ -161,9 +155,7 @@ napi_value shm_put_many(napi_env env, napi_callback_info info) {
   if (queue == nullptr) return to_js(env, -EBADF);
   if (queue->was_removed()) return to_js(env, -EIDRM);
   char* bytes = given.bytes(1).data();
-  void* index = nullptr;
-  napi_get_typedarray_info(env, given.raw(2), nullptr, nullptr, &index, nullptr, nullptr);
-  const message_entry* entries = static_cast<const message_entry*>(index) + given.integer(3);
+  const auto* entries = entries_of<message_entry>(env, given.raw(2), given.integer(3));
   const int32_t count = given.integer(4);
   int32_t put = 0;
   while (put < count) {

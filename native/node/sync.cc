@@ -37,11 +37,8 @@ napi_value sync_open(napi_env env, napi_callback_info info) {
   const std::string name = given.text(0);
   const std::string type = given.text(4);
   const std::span<char> initial = given.bytes(5);
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(3), nullptr, &length, &data, nullptr, nullptr);
-  if (length < 6) return throw_failure(env, {EINVAL, "open"});
-  const double* numbers = static_cast<const double*>(data);
+  const auto numbers = numbers_of<const double>(env, given.raw(3));
+  if (numbers.size() < 6) return throw_failure(env, {EINVAL, "open"});
   ipckit_sync_options_t options{};
   options.kind = static_cast<uint32_t>(given.integer(2));
   options.value = static_cast<uint32_t>(numbers[0]);
@@ -71,10 +68,7 @@ napi_value sync_close(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   sync_object* object = find(self, given.integer(0));
   if (object == nullptr) return nullptr;
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(1), nullptr, &length, &data, nullptr, nullptr);
-  for (size_t at = 0; at < length; at++) self.waits.words.forget(static_cast<const int32_t*>(data)[at]);
+  for (const int32_t token : numbers_of<const int32_t>(env, given.raw(1))) self.waits.words.forget(token);
   // The threads must have let go of the memory before it goes.
   self.waits.words.settle();
   object->close();

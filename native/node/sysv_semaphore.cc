@@ -16,10 +16,15 @@ namespace {
 static_assert(sizeof(sembuf) == 3 * sizeof(int16_t));
 
 std::span<const sembuf> operations_of(napi_env env, napi_value array) {
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr);
-  return {static_cast<const sembuf*>(data), length / 3};
+  const auto numbers = numbers_of<const int16_t>(env, array);
+  return {reinterpret_cast<const sembuf*>(numbers.data()), numbers.size() / 3};
+}
+
+/// What a call does with the set whose handle is its first argument: its result, or -EBADF.
+template <size_t Count, class Call>
+napi_value with_set(napi_env env, const arguments<Count>& given, Call call) {
+  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
+  return to_js(env, set == nullptr ? -EBADF : call(*set));
 }
 
 /// semsetGet(key, count, flags): id
@@ -101,72 +106,65 @@ napi_value semset_limits(napi_env env, napi_callback_info info) {
 /// semsetQuery(handle, semaphore, command): the number, or -errno
 napi_value semset_query(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  return to_js(env, set == nullptr ? -EBADF : set->query(given.integer(1), given.integer(2)));
+  return with_set(env, given, [&](auto& set) { return set.query(given.integer(1), given.integer(2)); });
 }
 
 /// semsetSetValue(handle, semaphore, value): 0 or -errno
 napi_value semset_set_value(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  return to_js(env, set == nullptr ? -EBADF : set->set_value(given.integer(1), given.integer(2)));
+  return with_set(env, given, [&](auto& set) { return set.set_value(given.integer(1), given.integer(2)); });
 }
 
 /// semsetValues(handle, Uint16Array as long as the set): 0 or -errno
 napi_value semset_values(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  if (set == nullptr) return to_js(env, -EBADF);
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(1), nullptr, &length, &data, nullptr, nullptr);
-  // The kernel writes as many as the set has, which may be another set by now: never more than it can have.
-  std::vector<unsigned short> values(1 << 16);
-  const int result = set->values(values);
-  if (result >= 0) std::copy_n(values.begin(), length, static_cast<unsigned short*>(data));
-  return to_js(env, result);
+  return with_set(env, given, [&](auto& set) {
+    const auto into = numbers_of<unsigned short>(env, given.raw(1));
+    // The kernel writes as many as the set has, which may be another set by now: never more than it can have.
+    std::vector<unsigned short> values(1 << 16);
+    const int result = set.values(values);
+    if (result >= 0) std::copy_n(values.begin(), into.size(), into.begin());
+    return result;
+  });
 }
 
 /// semsetSetValues(handle, Uint16Array as long as the set): 0 or -errno
 napi_value semset_set_values(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  if (set == nullptr) return to_js(env, -EBADF);
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, given.raw(1), nullptr, &length, &data, nullptr, nullptr);
-  const auto* first = static_cast<const unsigned short*>(data);
-  std::vector<unsigned short> values(first, first + length);
-  values.resize(1 << 16);
-  return to_js(env, set->set_values(values));
+  return with_set(env, given, [&](auto& set) {
+    const auto numbers = numbers_of<const unsigned short>(env, given.raw(1));
+    std::vector<unsigned short> values(numbers.begin(), numbers.end());
+    values.resize(1 << 16);
+    return set.set_values(values);
+  });
 }
 
 /// semopOne(handle, semaphore, change, flags): 0 or -errno; one operation, without waiting
 napi_value semop_one(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  if (set == nullptr) return to_js(env, -EBADF);
-  const sembuf operation{static_cast<unsigned short>(given.integer(1)), static_cast<short>(given.integer(2)),
-                         static_cast<short>(given.integer(3))};
-  return to_js(env, set->operate(&operation, 1));
+  return with_set(env, given, [&](auto& set) {
+    const sembuf operation{static_cast<unsigned short>(given.integer(1)),
+                           static_cast<short>(given.integer(2)), static_cast<short>(given.integer(3))};
+    return set.operate(&operation, 1);
+  });
 }
 
 /// semop(handle, operations): 0 or -errno; without waiting
 napi_value semop(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  if (set == nullptr) return to_js(env, -EBADF);
-  const std::span<const sembuf> operations = operations_of(env, given.raw(1));
-  return to_js(env, set->operate(operations.data(), operations.size()));
+  return with_set(env, given, [&](auto& set) {
+    const std::span<const sembuf> operations = operations_of(env, given.raw(1));
+    return set.operate(operations.data(), operations.size());
+  });
 }
 
 /// semopTakeBack(handle, operations): 0 or -errno
 napi_value semop_take_back(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
-  if (set == nullptr) return to_js(env, -EBADF);
-  const std::span<const sembuf> operations = operations_of(env, given.raw(1));
-  return to_js(env, set->take_back(operations.data(), operations.size()));
+  return with_set(env, given, [&](auto& set) {
+    const std::span<const sembuf> operations = operations_of(env, given.raw(1));
+    return set.take_back(operations.data(), operations.size());
+  });
 }
 
 /// semopWait(handle, operations, milliseconds): 1 done; 0 not in time; -EINTR after a signal that ends waits;

@@ -14,15 +14,6 @@ namespace ipckit::node {
 
 namespace {
 
-/// Memory of a typed array of int32 or double.
-template <class T>
-std::span<T> numbers(napi_env env, napi_value array) {
-  void* data = nullptr;
-  size_t length = 0;
-  napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr);
-  return {static_cast<T*>(data), length};
-}
-
 napi_value add(napi_env env, environment& self, sys::outcome<sys::unix_socket> opened) {
   if (!opened.ok()) return throw_failure(env, opened.why());
   return to_js(env, self.unix_sockets.add(std::move(opened.value())));
@@ -33,7 +24,7 @@ napi_value socket_pair(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   auto made = sys::unix_socket::make_pair();
   if (!made.ok()) return throw_failure(env, made.why());
-  const std::span<int32_t> ends = numbers<int32_t>(env, given.raw(0));
+  const std::span<int32_t> ends = numbers_of<int32_t>(env, given.raw(0));
   if (ends.size() < 2) return throw_failure(env, {EFAULT, "socketpair"});
   ends[0] = given.self().unix_sockets.add(std::move(made.value().first));
   ends[1] = given.self().unix_sockets.add(std::move(made.value().second));
@@ -121,7 +112,7 @@ napi_value socket_send_descriptors(napi_env env, napi_callback_info info) {
   if (socket == nullptr) return to_js(env, -EBADF);
   const std::span<char> bytes = given.bytes(1);
   return to_js(env,
-               socket->send_descriptors(bytes.data(), bytes.size(), numbers<int32_t>(env, given.raw(2))));
+               socket->send_descriptors(bytes.data(), bytes.size(), numbers_of<int32_t>(env, given.raw(2))));
 }
 
 /// socketReceiveDescriptors(handle, bytes, descriptors: Int32Array, facts: Float64Array): how many bytes, or
@@ -132,8 +123,8 @@ napi_value socket_receive_descriptors(napi_env env, napi_callback_info info) {
   if (socket == nullptr) return to_js(env, -EBADF);
   const std::span<char> bytes = given.bytes(1);
   sys::received_descriptors received;
-  const ssize_t count =
-      socket->receive_descriptors(bytes.data(), bytes.size(), numbers<int32_t>(env, given.raw(2)), &received);
+  const ssize_t count = socket->receive_descriptors(bytes.data(), bytes.size(),
+                                                    numbers_of<int32_t>(env, given.raw(2)), &received);
   fill(env, given.raw(3),
        {static_cast<double>(received.count), received.truncated ? 1.0 : 0.0,
         static_cast<double>(socket->header_bytes())});
