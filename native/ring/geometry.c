@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "queue.h"
+#include "shared/file.h"
+#include "shared/identity.h"
 
-_Static_assert(sizeof(ipckit_layout_identity_t) == 512, "identity");
+_Static_assert(sizeof(ipckit_layout_identity_t) == RING_IDENTITY_BYTES, "identity");
 _Static_assert(offsetof(ipckit_layout_header_t, state) == 512, "state");
 _Static_assert(offsetof(ipckit_layout_header_t, recovery_lock) == 640, "recovery");
 _Static_assert(offsetof(ipckit_layout_header_t, producer_lock) == 768, "producers");
@@ -29,12 +31,6 @@ static uint32_t power_of_two(uint32_t at_least) {
   return power;
 }
 
-static uint64_t section(uint64_t* at, uint64_t bytes, uint64_t alignment) {
-  uint64_t start = (*at + alignment - 1) & ~(alignment - 1);
-  *at = start + bytes;
-  return start;
-}
-
 bool ring_geometry_derive(ring_geometry* g) {
   if (g->capacity < 1 || g->capacity > MAX_CAPACITY || g->dead_capacity > MAX_CAPACITY) return false;
   if (g->cells != g->capacity + g->dead_capacity) return false;
@@ -52,15 +48,15 @@ bool ring_geometry_derive(ring_geometry* g) {
   g->block_ring = power_of_two(g->blocks);
   g->block_shift = (uint32_t)__builtin_ctz(g->block_bytes);
   uint64_t at = sizeof(ipckit_layout_header_t);
-  g->people_at = section(&at, (uint64_t)g->participants * sizeof(ipckit_layout_participant_t), 128);
-  g->cells_at = section(&at, (uint64_t)g->cells * sizeof(ipckit_layout_cell_t), 128);
-  g->rings_at = section(&at, (uint64_t)g->priorities * g->ring * 4, 128);
-  g->free_at = section(&at, (uint64_t)g->ring * 4, 128);
-  g->heaps_at = section(&at, (uint64_t)IPCKIT_LAYOUT_HEAPS * g->cells * 4, 128);
-  g->free_blocks_at = section(&at, (uint64_t)g->block_ring * 4, 128);
-  g->links_at = section(&at, (uint64_t)g->blocks * 4, 128);
-  g->marks_at = section(&at, ((uint64_t)g->blocks + 63) / 64 * 8, 128);
-  g->blocks_at = section(&at, (uint64_t)g->blocks * g->block_bytes, 4096);
+  g->people_at = ring_section(&at, (uint64_t)g->participants * sizeof(ipckit_layout_participant_t), 128);
+  g->cells_at = ring_section(&at, (uint64_t)g->cells * sizeof(ipckit_layout_cell_t), 128);
+  g->rings_at = ring_section(&at, (uint64_t)g->priorities * g->ring * 4, 128);
+  g->free_at = ring_section(&at, (uint64_t)g->ring * 4, 128);
+  g->heaps_at = ring_section(&at, (uint64_t)IPCKIT_LAYOUT_HEAPS * g->cells * 4, 128);
+  g->free_blocks_at = ring_section(&at, (uint64_t)g->block_ring * 4, 128);
+  g->links_at = ring_section(&at, (uint64_t)g->blocks * 4, 128);
+  g->marks_at = ring_section(&at, ((uint64_t)g->blocks + 63) / 64 * 8, 128);
+  g->blocks_at = ring_section(&at, (uint64_t)g->blocks * g->block_bytes, 4096);
   g->total_bytes = (at + 4095) & ~4095ULL;
   return true;
 }

@@ -13,10 +13,7 @@ int ipckit_queue_unlink(const char* name, const char* directory) { return ring_p
 
 // The identity.
 static uint64_t checksum_of(const ipckit_layout_identity_t* identity) {
-  ipckit_layout_identity_t copy = *identity;
-  copy.start.version = 0;
-  copy.checksum = 0;
-  return ring_hash(&copy, sizeof copy, RING_HASH_BASIS);
+  return ring_identity_checksum(identity, offsetof(ipckit_layout_identity_t, checksum));
 }
 
 static uint32_t default_block(uint64_t max_message_bytes) {
@@ -99,11 +96,14 @@ static bool geometry_from_identity(ring_geometry* g, const ipckit_layout_identit
 }
 
 // Handles.
-static ring_queue* new_handle(int fd, const ipckit_queue_options_t* o) {
+static ring_queue* new_handle(int fd, const ring_geometry* g, const ipckit_layout_identity_t* id,
+                              const ipckit_queue_options_t* o) {
   ring_queue* q = calloc(1, sizeof *q);
   if (q == NULL) return NULL;
   q->people.fd = fd;
   ring_file_know(&q->people);
+  q->g = *g;
+  q->identity = *id;
   q->prefetch = o->prefetch;
   q->until_look = 256;  // attaching looks around
   q->spins[0] = q->spins[1] = q->spins[2] = ring_spins_begin();
@@ -177,9 +177,9 @@ int ipckit_queue_close(ipckit_queue_t* q) {
 }
 
 // Creating.
-static void fill(ring_queue* q, const ipckit_layout_identity_t* id) {
+static void fill(ring_queue* q) {
   ipckit_layout_header_t* h = q->h;
-  h->identity = *id;
+  h->identity = q->identity;
   h->identity.start.version = 0;
   h->state = IPCKIT_STATE_OPEN;
   h->next_seq = 1;
@@ -192,7 +192,7 @@ static void fill(ring_queue* q, const ipckit_layout_identity_t* id) {
   for (uint32_t i = 0; i < q->g.blocks; i++) q->free_blocks[i] = i;
   h->block_tail = h->block_seen = q->g.blocks;
   // Published last: a file without a version is none of ours.
-  ring_store_release(&h->identity.start.version, id->start.version);
+  ring_store_release(&h->identity.start.version, q->identity.start.version);
 }
 
 static int make(ring_queue* q, const ring_path* path, const ring_draft* draft,
@@ -201,7 +201,7 @@ static int make(ring_queue* q, const ring_path* path, const ring_draft* draft,
   if (result < 0) return result;
   result = map(q);
   if (result < 0) return result;
-  fill(q, &q->identity);
+  fill(q);
   result = attach(q, o);
   if (result < 0) return result;
   result = ring_draft_publish(draft, path);
@@ -217,13 +217,11 @@ static int create(const ring_path* path, const ipckit_queue_options_t* o, ipckit
   if (result == 0) result = identity_from_options(&id, &g, o);
   if (result == 0) result = ring_draft_begin(&draft, path);
   if (result < 0) return result;
-  ring_queue* q = new_handle(draft.fd, o);
+  ring_queue* q = new_handle(draft.fd, &g, &id, o);
   if (q == NULL) {
     close(draft.fd);
     result = -ENOMEM;
   } else {
-    q->g = g;
-    q->identity = id;
     result = make(q, path, &draft, o);
     if (result < 0) destroy(q);
   }
@@ -264,13 +262,11 @@ static int open_found(int fd, void* context) {
   ipckit_layout_identity_t id;
   ring_geometry g;
   int result = read_checked(fd, o, wish->refusal, &id, &g);
-  ring_queue* q = result < 0 ? NULL : new_handle(fd, o);
+  ring_queue* q = result < 0 ? NULL : new_handle(fd, &g, &id, o);
   if (q == NULL) {
     close(fd);
     return result < 0 ? result : -ENOMEM;
   }
-  q->g = g;
-  q->identity = id;
   result = map(q);
   if (result == 0) result = attach(q, o);
   if (result < 0)

@@ -35,6 +35,13 @@ typedef struct ring_trust {
   bool any_owner, any_mode;
 } ring_trust;
 
+// Where a section of so many bytes begins that comes after all before `at`, which moves to its end.
+static inline uint64_t ring_section(uint64_t* at, uint64_t bytes, uint64_t alignment) {
+  const uint64_t start = (*at + alignment - 1) & ~(alignment - 1);
+  *at = start + bytes;
+  return start;
+}
+
 int ring_path_make(ring_path* path, const char* name, const char* directory);
 int ring_path_unlink(const char* name, const char* directory);
 

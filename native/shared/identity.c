@@ -13,6 +13,14 @@ uint64_t ring_hash(const void* bytes, size_t length, uint64_t basis) {
   return basis;
 }
 
+uint64_t ring_identity_checksum(const void* identity, size_t checksum_at) {
+  uint8_t copy[RING_IDENTITY_BYTES];
+  memcpy(copy, identity, sizeof copy);
+  memset(copy + offsetof(ipckit_layout_start_t, version), 0, sizeof(uint32_t));
+  memset(copy + checksum_at, 0, sizeof(uint64_t));
+  return ring_hash(copy, sizeof copy, RING_HASH_BASIS);
+}
+
 uint64_t ipckit_fingerprint(const char* type_name) {
   uint64_t hash = ring_hash(type_name, strlen(type_name), RING_HASH_BASIS);
   // 0 stands for any type.

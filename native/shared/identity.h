@@ -13,6 +13,11 @@
 #define RING_HASH_BASIS 0xcbf29ce484222325ULL
 uint64_t ring_hash(const void* bytes, size_t length, uint64_t basis);
 
+// Of a whole identity, whose checksum is at this offset: without it, and without the version, which is
+// published last.
+#define RING_IDENTITY_BYTES 512
+uint64_t ring_identity_checksum(const void* identity, size_t checksum_at);
+
 // Fills in the beginning, with a random number.
 int ring_start_fill(ipckit_layout_start_t* start, uint64_t magic, uint64_t total_bytes);
 // Whether the file is of the kind that has this magic, and can be read here. IPCKIT_E_KIND for the other one.

@@ -7,7 +7,7 @@
 #include "shared/spin.h"
 #include "sync.h"
 
-_Static_assert(sizeof(ipckit_layout_sync_identity_t) == 512, "identity");
+_Static_assert(sizeof(ipckit_layout_sync_identity_t) == RING_IDENTITY_BYTES, "identity");
 _Static_assert(offsetof(ipckit_layout_sync_header_t, state) == 512, "state");
 _Static_assert(offsetof(ipckit_layout_sync_header_t, guard) == 640, "guard");
 _Static_assert(offsetof(ipckit_layout_sync_header_t, lock) == 768, "lock");
@@ -22,13 +22,7 @@ static const ipckit_sync_options_t defaults;
 int ipckit_sync_unlink(const char* name, const char* directory) { return ring_path_unlink(name, directory); }
 int ipckit_sync_is_unlinked(ipckit_sync_t* s) { return ring_file_is_unlinked(&s->people); }
 
-// Sizes.
-static uint64_t section(uint64_t* at, uint64_t bytes) {
-  uint64_t start = (*at + 127) & ~127ULL;
-  *at = start + bytes;
-  return start;
-}
-
+// Sizes and places.
 // Fills in what is derived. False when the numbers are out of range. Made in 64 bits from operands that were
 // bounded first, so no sum overflows.
 static bool derive(sync_geometry* g) {
@@ -44,9 +38,9 @@ static bool derive(sync_geometry* g) {
     return false;
   }
   uint64_t at = sizeof(ipckit_layout_sync_header_t);
-  g->people_at = section(&at, (uint64_t)g->participants * sizeof(ipckit_layout_participant_t));
-  g->waiters_at = section(&at, (uint64_t)g->waiters * sizeof(ipckit_layout_waiter_t));
-  g->bytes_at = section(&at, g->bytes);
+  g->people_at = ring_section(&at, (uint64_t)g->participants * sizeof(ipckit_layout_participant_t), 128);
+  g->waiters_at = ring_section(&at, (uint64_t)g->waiters * sizeof(ipckit_layout_waiter_t), 128);
+  g->bytes_at = ring_section(&at, g->bytes, 128);
   g->total_bytes = (at + 4095) & ~4095ULL;
   return true;
 }
@@ -70,10 +64,7 @@ static bool geometry_from_identity(sync_geometry* g, const ipckit_layout_sync_id
 
 // The identity.
 static uint64_t checksum_of(const ipckit_layout_sync_identity_t* identity) {
-  ipckit_layout_sync_identity_t copy = *identity;
-  copy.start.version = 0;
-  copy.checksum = 0;
-  return ring_hash(&copy, sizeof copy, RING_HASH_BASIS);
+  return ring_identity_checksum(identity, offsetof(ipckit_layout_sync_identity_t, checksum));
 }
 
 static int identity_from_options(ipckit_layout_sync_identity_t* id, const sync_geometry* g,
