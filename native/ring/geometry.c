@@ -20,11 +20,6 @@ _Static_assert(sizeof(ipckit_layout_header_t) == 4096, "header");
 _Static_assert(sizeof(ipckit_layout_participant_t) == 128, "participant");
 _Static_assert(sizeof(ipckit_layout_cell_t) == 128, "cell");
 
-#define MAX_CAPACITY (1U << 24)
-#define MAX_MESSAGE (256ULL << 20)
-#define MAX_BYTES (1ULL << 40)
-#define MAX_BLOCKS (1U << 28)
-
 static uint32_t power_of_two(uint32_t at_least) {
   uint32_t power = 1;
   while (power < at_least) power <<= 1;
@@ -32,14 +27,15 @@ static uint32_t power_of_two(uint32_t at_least) {
 }
 
 bool ring_geometry_derive(ring_geometry* g) {
-  if (g->capacity < 1 || g->capacity > MAX_CAPACITY || g->dead_capacity > MAX_CAPACITY) return false;
+  if (g->capacity < 1 || g->capacity > RING_MAX_CAPACITY || g->dead_capacity > RING_MAX_CAPACITY)
+    return false;
   if (g->cells != g->capacity + g->dead_capacity) return false;
   if (g->priorities < 1 || g->priorities > IPCKIT_LAYOUT_PRIORITIES) return false;
   if (g->participants < 2 || g->participants > RING_MAX_PARTICIPANTS) return false;
   if (g->block_bytes < 64 || g->block_bytes > 65536 || (g->block_bytes & (g->block_bytes - 1)) != 0)
     return false;
-  if (g->max_message_bytes > MAX_MESSAGE || g->capacity_bytes > MAX_BYTES) return false;
-  if (g->blocks > MAX_BLOCKS || g->max_deliveries > RING_MAX_DELIVERY) return false;
+  if (g->max_message_bytes > RING_MAX_MESSAGE || g->capacity_bytes > RING_MAX_BYTES) return false;
+  if (g->blocks > RING_MAX_BLOCKS || g->max_deliveries > RING_MAX_DELIVERY) return false;
   if (g->max_message_bytes > IPCKIT_LAYOUT_INLINE &&
       g->max_message_bytes > (uint64_t)g->blocks * g->block_bytes) {
     return false;

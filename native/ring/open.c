@@ -25,7 +25,7 @@ static int geometry_from_options(ring_geometry* g, const ipckit_queue_options_t*
   *g = (ring_geometry){0};
   g->capacity = o->capacity ? o->capacity : 1024;
   g->dead_capacity = o->dead_capacity;
-  if (g->dead_capacity > 1U << 24) return -EINVAL;
+  if (g->dead_capacity > RING_MAX_CAPACITY) return -EINVAL;
   g->cells = g->capacity + g->dead_capacity;
   g->priorities = o->priorities ? o->priorities : 10;
   g->participants = o->participants ? o->participants : 256;
@@ -36,7 +36,7 @@ static int geometry_from_options(ring_geometry* g, const ipckit_queue_options_t*
   if (o->max_message_bytes == 0 && o->capacity_bytes != 0 && g->max_message_bytes > o->capacity_bytes) {
     g->max_message_bytes = o->capacity_bytes;
   }
-  if (g->max_message_bytes > 256ULL << 20) return -EINVAL;
+  if (g->max_message_bytes > RING_MAX_MESSAGE) return -EINVAL;
   g->block_bytes = o->block_bytes ? o->block_bytes : default_block(g->max_message_bytes);
   if (g->block_bytes < 64) return -EINVAL;
   g->capacity_bytes = o->capacity_bytes;
@@ -47,10 +47,10 @@ static int geometry_from_options(ring_geometry* g, const ipckit_queue_options_t*
     g->capacity_bytes = g->capacity * rounded < some ? g->capacity * rounded : some;
     if (g->capacity_bytes < rounded) g->capacity_bytes = rounded;
   }
-  if (g->capacity_bytes < g->max_message_bytes || g->capacity_bytes > 1ULL << 40) return -EINVAL;
+  if (g->capacity_bytes < g->max_message_bytes || g->capacity_bytes > RING_MAX_BYTES) return -EINVAL;
   uint64_t blocks = (g->capacity_bytes + g->block_bytes - 1) / g->block_bytes;
   if (g->max_message_bytes <= IPCKIT_LAYOUT_INLINE) blocks = 0;
-  if (blocks > 1U << 28) return -EINVAL;
+  if (blocks > RING_MAX_BLOCKS) return -EINVAL;
   g->blocks = (uint32_t)blocks;
   return ring_geometry_derive(g) ? 0 : -EINVAL;
 }

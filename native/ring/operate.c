@@ -17,9 +17,7 @@ int ring_usable(ring_queue* q) {
   // Pairs with the store in ipckit_queue_shutdown.
   uint32_t state = ring_load_acquire(&q->h->state);
   if (__builtin_expect(state - 1 >= 3, 0)) return IPCKIT_E_CORRUPT;
-  // We were taken for dead, which no correct program brings about: our lock lives as long as the mapping.
-  const uint32_t* place = &q->people.table[q->people.slot].word;
-  if (__builtin_expect(ring_load(place) != (q->people.epoch << 2 | IPCKIT_SLOT_USED), 0)) {
+  if (__builtin_expect(ring_people_buried(&q->people), 0)) {
     return ring_load(&q->map.lost) ? IPCKIT_E_CORRUPT : -EBADF;
   }
   return 0;

@@ -17,6 +17,12 @@
 #include "shared/participants.h"
 #include "shared/word.h"
 
+// What the numbers of a queue may be at the most.
+#define RING_MAX_CAPACITY (1U << 24)
+#define RING_MAX_MESSAGE (256ULL << 20)
+#define RING_MAX_BYTES (1ULL << 40)
+#define RING_MAX_BLOCKS (1U << 28)
+
 typedef struct ring_geometry {
   uint32_t capacity, dead_capacity, cells, priorities, participants, blocks, block_bytes, copy_outside_bytes;
   uint32_t max_deliveries, flags;

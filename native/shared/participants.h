@@ -9,6 +9,7 @@
 
 #include "ipckit/error.h"
 #include "ipckit/layout.h"
+#include "word.h"
 
 #define RING_MAX_PARTICIPANTS 1024
 
@@ -51,6 +52,13 @@ bool ring_people_look_due(int64_t* mine, uint64_t* common);
 static inline uint32_t ring_tag(uint32_t slot, uint32_t epoch) {
   return (slot + 1) | (epoch & 0xfffff) << 11;
 }
+
+// Whether we were taken for dead, which no correct program brings about: our lock lives as long as the
+// mapping.
+static inline bool ring_people_buried(const ring_people* people) {
+  return ring_load(&people->table[people->slot].word) != (people->epoch << 2 | IPCKIT_SLOT_USED);
+}
+
 // For people.
 void ring_people_describe(const ring_people* people, uint32_t slot, ipckit_participant_t* one);
 

@@ -22,9 +22,7 @@ int sync_usable(ipckit_sync* s) {
   if (__builtin_expect(ring_people_forked(&s->people), 0)) return IPCKIT_E_FORKED;
   if (__builtin_expect(ring_load(&s->map.lost), 0)) return IPCKIT_E_CORRUPT;
   if (__builtin_expect(ring_load(&s->h->state) != IPCKIT_STATE_OPEN, 0)) return IPCKIT_E_CORRUPT;
-  // We were taken for dead, which no correct program brings about: our lock lives as long as the mapping.
-  const uint32_t* place = &s->people.table[s->people.slot].word;
-  if (__builtin_expect(ring_load(place) != (s->people.epoch << 2 | IPCKIT_SLOT_USED), 0)) {
+  if (__builtin_expect(ring_people_buried(&s->people), 0)) {
     return ring_load(&s->map.lost) ? IPCKIT_E_CORRUPT : -EBADF;
   }
   return 0;
