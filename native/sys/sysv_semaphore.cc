@@ -74,8 +74,7 @@ bool sysv_semaphore_set::is_same_set(const semid_ds& now) const {
 
 int sysv_semaphore_set::check_identity() {
   if (recycled_) return -ESTALE;
-  const bool rested = used_.passed(tolerated_rest_ms);
-  used_.start();
+  const bool rested = used_.restart() > tolerated_rest_ms;
   if (!rested || !identified_) return 0;
   const outcome<semid_ds> found = status();
   if (!found.ok()) return 0;  // The call itself will say what is wrong, in its own words.
