@@ -4,6 +4,7 @@
 #include "node/environment.h"
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -43,6 +44,14 @@ class arguments {
     size_t length = 0;
     napi_get_buffer_info(env_, values_[at], &data, &length);
     return {static_cast<char*>(data), length};
+  }
+
+  /// The first `length` bytes of a buffer; nothing when it has fewer, as a getter of the caller's may have
+  /// taken the memory away since it was measured.
+  std::optional<std::span<char>> bytes(size_t at, size_t length) const {
+    const std::span<char> all = bytes(at);
+    if (length > all.size()) return std::nullopt;
+    return all.first(length);
   }
 
   napi_value raw(size_t at) const { return values_[at]; }

@@ -33,4 +33,17 @@ int block(environment& self, double milliseconds, Call call) {
   return result == -EINTR && !self.is_interrupted() ? -ETIMEDOUT : result;
 }
 
+/// Makes a call that waits with poll(2) until a deadline, again after signals that do not end waits: its
+/// result, or -EINTR.
+template <class Wait>
+int block_by_polling(environment& self, double milliseconds, Wait wait) {
+  const sys::deadline until = sys::deadline::in_milliseconds(milliseconds);
+  for (;;) {
+    // A signal that came before this call, or too early to interrupt it, ends it too.
+    if (self.is_interrupted()) return -EINTR;
+    const int result = wait(until);
+    if (result != -EINTR) return result;
+  }
+}
+
 }  // namespace ipckit::node

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <napi.h>
+#include <sys/epoll.h>
 
 #include <optional>
 #include <unordered_map>
@@ -86,6 +87,14 @@ struct environment {
 
   /// Whether a signal came that is to end the blocking call which asks, and no other.
   bool is_interrupted() { return termination && termination->take() != 0; }
+
+  /// Asks for one event of the token when the descriptor can be read, or written: 0 or -errno.
+  int32_t arm(int32_t token, int descriptor, bool to_write) {
+    const sys::outcome<sys::nothing> armed =
+        waits.polls.arm(token, descriptor, to_write ? EPOLLOUT : EPOLLIN);
+    return armed.ok() ? 0 : -armed.why().error;
+  }
+
   /// A message with its header, on its way to msgsnd(2).
   std::vector<char> scratch;
   // Last, so that it goes first: its threads use what is above.

@@ -1,11 +1,11 @@
 // FIFOs that carry records, as lib/pipe/fifo-transport.ts sees them.
 #include <fcntl.h>
-#include <sys/epoll.h>
 
 #include <algorithm>
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/block.h"
 #include "node/removal.h"
 #include "node/throw.h"
 #include "sys/record_fifo.h"
@@ -19,8 +19,7 @@ napi_value adopt(napi_env env, environment& self, sys::outcome<sys::fd> opened, 
   if (!opened.ok()) return throw_failure(env, opened.why());
   sys::outcome<sys::record_fifo> adopted =
       sys::record_fifo::adopt(std::move(opened.value()), capacity, is_ours);
-  if (!adopted.ok()) return throw_failure(env, adopted.why());
-  return to_js(env, self.fifo_queues.add(std::move(adopted.value())));
+  return handle_or_throw(env, self.fifo_queues, std::move(adopted));
 }
 
 /// fifoQueueOpen(path, owner: as fifoOpen, capacity): handle
@@ -57,8 +56,7 @@ napi_value fifo_queue_unlink(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const sys::record_fifo* queue = given.self().fifo_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "unlink"});
-  const sys::outcome<sys::nothing> removed = queue->unlink(given.text(1).c_str());
-  return removed.ok() ? nullptr : throw_failure(env, removed.why());
+  return done_or_throw(env, queue->unlink(given.text(1).c_str()));
 }
 
 /// fifoQueueStatus(handle, Float64Array [depth, bytes, capacity, shared, uid, gid, mode, linked])
@@ -82,11 +80,9 @@ napi_value fifo_queue_send(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   sys::record_fifo* queue = given.self().fifo_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const std::span<char> bytes = given.bytes(1);
-  const size_t length = static_cast<size_t>(given.integer(2));
-  // A getter of the caller's may have taken the memory away since it was measured.
-  if (length > bytes.size()) return to_js(env, -EFAULT);
-  return to_js(env, queue->send(bytes.data(), length));
+  const auto bytes = given.bytes(1, static_cast<size_t>(given.integer(2)));
+  if (!bytes) return to_js(env, -EFAULT);
+  return to_js(env, queue->send(bytes->data(), bytes->size()));
 }
 
 /// fifoQueueSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none
@@ -142,13 +138,10 @@ napi_value fifo_queue_wait(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   sys::record_fifo* queue = self.fifo_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  for (;;) {
-    // A signal that came before this call, or too early to interrupt it, ends it too.
-    if (self.is_interrupted()) return to_js(env, -EINTR);
-    const int result = queue->wait(given.integer(1) != 0, until);
-    if (result != -EINTR) return to_js(env, result);
-  }
+  const bool to_send = given.integer(1) != 0;
+  return to_js(env, block_by_polling(self, given.number(2), [&](const sys::deadline& until) {
+                 return queue->wait(to_send, until);
+               }));
 }
 
 /// fifoQueueArm(handle, token, toSend): asks for one event of the token: 0; 1 when no event could tell; or
@@ -159,9 +152,7 @@ napi_value fifo_queue_arm(napi_env env, napi_callback_info info) {
   if (queue == nullptr) return to_js(env, -EBADF);
   const bool to_send = given.integer(2) != 0;
   if (!queue->can_be_polled(to_send)) return to_js(env, 1);
-  const sys::outcome<sys::nothing> armed =
-      given.self().waits.polls.arm(given.integer(1), queue->descriptor(), to_send ? EPOLLOUT : EPOLLIN);
-  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+  return to_js(env, given.self().arm(given.integer(1), queue->descriptor(), to_send));
 }
 
 /// fifoQueueWatchRemoval(handle, token): as mqWatchRemoval

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/epoll.h>
 
 #include <algorithm>
 
@@ -65,9 +64,7 @@ napi_value pipe_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   const sys::pipe_end* end = given.self().pipe_ends.find(given.integer(0));
   if (end == nullptr) return to_js(env, -EBADF);
-  const sys::outcome<sys::nothing> armed = given.self().waits.polls.arm(
-      given.integer(1), end->descriptor(), given.integer(2) != 0 ? EPOLLOUT : EPOLLIN);
-  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+  return to_js(env, given.self().arm(given.integer(1), end->descriptor(), given.integer(2) != 0));
 }
 
 /// pipeDisarm(token): forgets the events that were asked for with the token
@@ -177,8 +174,7 @@ napi_value fifo_unlink(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const sys::pipe_end* end = given.self().pipe_ends.find(given.integer(0));
   if (end == nullptr) return throw_failure(env, {EBADF, "unlink"});
-  const sys::outcome<sys::nothing> removed = sys::remove_fifo(given.text(1).c_str(), end->descriptor());
-  return removed.ok() ? nullptr : throw_failure(env, removed.why());
+  return done_or_throw(env, sys::remove_fifo(given.text(1).c_str(), end->descriptor()));
 }
 
 }  // namespace

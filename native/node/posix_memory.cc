@@ -46,8 +46,7 @@ napi_value shm_duplicate(napi_env env, napi_callback_info info) {
 /// shmUnlink(name)
 napi_value shm_unlink(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  const sys::outcome<sys::nothing> unlinked = sys::posix_memory::unlink(given.text(0).c_str());
-  return unlinked.ok() ? nullptr : throw_failure(env, unlinked.why());
+  return done_or_throw(env, sys::posix_memory::unlink(given.text(0).c_str()));
 }
 
 /// shmMap(handle, size, writable)
@@ -83,10 +82,9 @@ napi_value shm_set(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   const open_memory* memory = given.self().memories.find(given.integer(0));
   if (memory == nullptr) return throw_failure(env, {EBADF, "fchmod"});
-  const sys::outcome<sys::nothing> set =
-      sys::posix_memory::set(memory->descriptor, static_cast<uid_t>(given.whole(1)),
-                             static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3)));
-  return set.ok() ? nullptr : throw_failure(env, set.why());
+  return done_or_throw(
+      env, sys::posix_memory::set(memory->descriptor, static_cast<uid_t>(given.whole(1)),
+                                  static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3))));
 }
 
 /// shmAddSeals(handle, seals)
@@ -94,8 +92,7 @@ napi_value shm_add_seals(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const open_memory* memory = given.self().memories.find(given.integer(0));
   if (memory == nullptr) return throw_failure(env, {EBADF, "fcntl"});
-  const sys::outcome<sys::nothing> added = sys::posix_memory::add_seals(memory->descriptor, given.integer(1));
-  return added.ok() ? nullptr : throw_failure(env, added.why());
+  return done_or_throw(env, sys::posix_memory::add_seals(memory->descriptor, given.integer(1)));
 }
 
 /// shmSeals(handle): F_SEAL_* flags

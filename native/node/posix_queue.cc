@@ -8,6 +8,7 @@
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/block.h"
 #include "node/removal.h"
 #include "node/throw.h"
 
@@ -18,11 +19,10 @@ namespace {
 /// mqOpen(name, oflag, mode, capacity, messageBytes): handle
 napi_value mq_open(napi_env env, napi_callback_info info) {
   const arguments<5> given(env, info);
-  sys::outcome<sys::posix_queue> opened =
+  return handle_or_throw(
+      env, given.self().posix_queues,
       sys::posix_queue::open(given.text(0).c_str(), given.integer(1), static_cast<mode_t>(given.integer(2)),
-                             given.whole(3), given.whole(4));
-  if (!opened.ok()) return throw_failure(env, opened.why());
-  return to_js(env, given.self().posix_queues.add(std::move(opened.value())));
+                             given.whole(3), given.whole(4)));
 }
 
 /// mqClose(handle, token): gives up the descriptor, and the events that were asked for with the token
@@ -36,8 +36,7 @@ napi_value mq_close(napi_env env, napi_callback_info info) {
 /// mqUnlink(name)
 napi_value mq_unlink(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  const sys::outcome<sys::nothing> unlinked = sys::posix_queue::unlink(given.text(0).c_str());
-  return unlinked.ok() ? nullptr : throw_failure(env, unlinked.why());
+  return done_or_throw(env, sys::posix_queue::unlink(given.text(0).c_str()));
 }
 
 /// mqStatus(handle, Float64Array [capacity, messageBytes, depth, flags, uid, gid, mode, linked])
@@ -60,11 +59,9 @@ napi_value mq_send(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const std::span<char> bytes = given.bytes(1);
-  const size_t length = static_cast<size_t>(given.integer(2));
-  // A getter of the caller's may have taken the memory away since it was measured.
-  if (length > bytes.size()) return to_js(env, -EFAULT);
-  return to_js(env, queue->send(bytes.data(), length, static_cast<unsigned>(given.integer(3))));
+  const auto bytes = given.bytes(1, static_cast<size_t>(given.integer(2)));
+  if (!bytes) return to_js(env, -EFAULT);
+  return to_js(env, queue->send(bytes->data(), bytes->size(), static_cast<unsigned>(given.integer(3))));
 }
 
 /// mqSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none was
@@ -106,13 +103,8 @@ napi_value mq_wait(napi_env env, napi_callback_info info) {
   sys::posix_queue* queue = self.posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
   const short events = given.integer(1) != 0 ? POLLOUT : POLLIN;
-  const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  for (;;) {
-    // A signal that came before this call, or too early to interrupt it, ends it too.
-    if (self.is_interrupted()) return to_js(env, -EINTR);
-    const int result = queue->wait(events, until);
-    if (result != -EINTR) return to_js(env, result);
-  }
+  return to_js(env, block_by_polling(self, given.number(2),
+                                     [&](const sys::deadline& until) { return queue->wait(events, until); }));
 }
 
 /// mqArm(handle, token, toSend): asks for one event of the token; 0 or -errno
@@ -120,9 +112,7 @@ napi_value mq_arm(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
   const sys::posix_queue* queue = given.self().posix_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const sys::outcome<sys::nothing> armed = given.self().waits.polls.arm(
-      given.integer(1), queue->descriptor(), given.integer(2) != 0 ? EPOLLOUT : EPOLLIN);
-  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+  return to_js(env, given.self().arm(given.integer(1), queue->descriptor(), given.integer(2) != 0));
 }
 
 /// mqNotify(handle, token): asks for one event when a message arrives in the empty queue
@@ -197,7 +187,7 @@ napi_value mq_removals(napi_env env, napi_callback_info info) {
   const int32_t count =
       bytes < 0 ? 0 : static_cast<int32_t>(static_cast<size_t>(bytes) / sizeof(inotify_event));
   for (int32_t index = 0; index < count; index++) watches[index] = events[index].wd;
-  (void)self.waits.polls.arm(given.integer(0), self.removals.get(), EPOLLIN);
+  (void)self.arm(given.integer(0), self.removals.get(), false);
   return to_js(env, count);
 }
 

@@ -8,23 +8,20 @@ namespace ipckit::node {
 
 namespace {
 
-napi_value add(napi_env env, environment& self, sys::outcome<sys::posix_semaphore> opened) {
-  if (!opened.ok()) return throw_failure(env, opened.why());
-  return to_js(env, self.posix_semaphores.add(std::move(opened.value())));
-}
-
 /// semOpen(name, trustOthers): handle
 napi_value sem_open(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  return add(env, given.self(), sys::posix_semaphore::open(given.text(0).c_str(), given.integer(1) != 0));
+  return handle_or_throw(env, given.self().posix_semaphores,
+                         sys::posix_semaphore::open(given.text(0).c_str(), given.integer(1) != 0));
 }
 
 /// semCreate(name, mode, value): handle
 napi_value sem_create(napi_env env, napi_callback_info info) {
   const arguments<3> given(env, info);
-  return add(env, given.self(),
-             sys::posix_semaphore::create(given.text(0).c_str(), static_cast<mode_t>(given.integer(1)),
-                                          static_cast<unsigned>(given.integer(2))));
+  return handle_or_throw(
+      env, given.self().posix_semaphores,
+      sys::posix_semaphore::create(given.text(0).c_str(), static_cast<mode_t>(given.integer(1)),
+                                   static_cast<unsigned>(given.integer(2))));
 }
 
 /// semClose(handle)
@@ -37,8 +34,7 @@ napi_value sem_close(napi_env env, napi_callback_info info) {
 /// semUnlink(name)
 napi_value sem_unlink(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  const sys::outcome<sys::nothing> unlinked = sys::posix_semaphore::unlink(given.text(0).c_str());
-  return unlinked.ok() ? nullptr : throw_failure(env, unlinked.why());
+  return done_or_throw(env, sys::posix_semaphore::unlink(given.text(0).c_str()));
 }
 
 /// semTryWait(handle): 0 or -errno
@@ -110,7 +106,7 @@ napi_value sem_call(napi_env env, napi_callback_info info) {
                            return waiting.wait(nullptr, stop);
                          },
                          [waiting = *semaphore](long) mutable { waiting.pass_on(); }});
-  return begun.ok() ? nullptr : throw_failure(env, begun.why());
+  return done_or_throw(env, begun);
 }
 
 }  // namespace

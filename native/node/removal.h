@@ -1,7 +1,6 @@
 // Hearing that the name of an object has gone, for queues whose kernel tells nobody: inotify(7).
 #pragma once
 
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 
 #include <string>
@@ -21,8 +20,8 @@ inline int watch_removal(environment& self, int descriptor, int32_t token) {
   const std::string path = "/proc/self/fd/" + std::to_string(descriptor);
   const int watch = ::inotify_add_watch(self.removals.get(), path.c_str(), IN_ATTRIB);
   if (watch < 0) return -errno;
-  const sys::outcome<sys::nothing> armed = self.waits.polls.arm(token, self.removals.get(), EPOLLIN);
-  return armed.ok() ? watch : -armed.why().error;
+  const int armed = self.arm(token, self.removals.get(), false);
+  return armed == 0 ? watch : armed;
 }
 
 }  // namespace ipckit::node

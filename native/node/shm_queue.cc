@@ -138,13 +138,11 @@ napi_value shm_put(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   shm_queue* queue = find(given.self(), given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const std::span<char> bytes = given.bytes(1);
-  const size_t length = static_cast<size_t>(given.integer(2));
-  // A getter of the caller's may have taken the memory away since it was measured.
-  if (length > bytes.size()) return to_js(env, -EFAULT);
+  const auto bytes = given.bytes(1, static_cast<size_t>(given.integer(2)));
+  if (!bytes) return to_js(env, -EFAULT);
   if (queue->was_removed()) return to_js(env, -EIDRM);
-  return to_js(
-      env, ipckit_queue_try_put(queue->get(), bytes.data(), length, static_cast<uint32_t>(given.integer(3))));
+  return to_js(env, ipckit_queue_try_put(queue->get(), bytes->data(), bytes->size(),
+                                         static_cast<uint32_t>(given.integer(3))));
 }
 
 /// ringPutMany(handle, bytes, index, from, count): how many of the batch were put; negative when none was

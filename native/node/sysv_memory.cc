@@ -40,8 +40,7 @@ int segment_of(environment& self, int32_t handle) {
 /// shmRemove(id)
 napi_value shm_remove(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  const sys::outcome<sys::nothing> removed = sys::sysv_memory::remove(given.integer(0));
-  return removed.ok() ? nullptr : throw_failure(env, removed.why());
+  return done_or_throw(env, sys::sysv_memory::remove(given.integer(0)));
 }
 
 /// segmentStatus(handle, Float64Array): id, key, size, uid, gid, creator's uid and gid, mode with the
@@ -68,18 +67,17 @@ napi_value segment_status(napi_env env, napi_callback_info info) {
 /// segmentSet(handle, uid, gid, mode)
 napi_value segment_set(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
-  const sys::outcome<sys::nothing> set =
+  return done_or_throw(
+      env,
       sys::sysv_memory::set(segment_of(given.self(), given.integer(0)), static_cast<uid_t>(given.whole(1)),
-                            static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3)));
-  return set.ok() ? nullptr : throw_failure(env, set.why());
+                            static_cast<gid_t>(given.whole(2)), static_cast<mode_t>(given.integer(3))));
 }
 
 /// segmentLock(handle, locked)
 napi_value segment_lock(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
-  const sys::outcome<sys::nothing> locked =
-      sys::sysv_memory::lock(segment_of(given.self(), given.integer(0)), given.integer(1) != 0);
-  return locked.ok() ? nullptr : throw_failure(env, locked.why());
+  return done_or_throw(
+      env, sys::sysv_memory::lock(segment_of(given.self(), given.integer(0)), given.integer(1) != 0));
 }
 
 /// segmentLimits(Float64Array [segmentBytes, pages, segments, usedSegments, usedPages, residentPages,

@@ -23,9 +23,7 @@ napi_value msg_get(napi_env env, napi_callback_info info) {
 /// msgAttach(id): handle
 napi_value msg_attach(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  sys::outcome<sys::sysv_queue> attached = sys::sysv_queue::attach(given.integer(0));
-  if (!attached.ok()) return throw_failure(env, attached.why());
-  return to_js(env, given.self().sysv_queues.add(std::move(attached.value())));
+  return handle_or_throw(env, given.self().sysv_queues, sys::sysv_queue::attach(given.integer(0)));
 }
 
 /// msgDetach(handle)
@@ -40,8 +38,7 @@ napi_value msg_remove(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   sys::sysv_queue* queue = given.self().sysv_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgctl"});
-  const sys::outcome<sys::nothing> removed = queue->remove();
-  return removed.ok() ? nullptr : throw_failure(env, removed.why());
+  return done_or_throw(env, queue->remove());
 }
 
 /// msgStatus(handle, Float64Array): id, key, depth, bytes, queueBytes, uid, gid, creator's uid and gid, mode,
@@ -72,10 +69,9 @@ napi_value msg_set(napi_env env, napi_callback_info info) {
   const arguments<5> given(env, info);
   sys::sysv_queue* queue = given.self().sysv_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgctl"});
-  const sys::outcome<sys::nothing> set =
-      queue->set(static_cast<uid_t>(given.whole(1)), static_cast<gid_t>(given.whole(2)),
-                 static_cast<mode_t>(given.integer(3)), static_cast<unsigned long>(given.whole(4)));
-  return set.ok() ? nullptr : throw_failure(env, set.why());
+  return done_or_throw(
+      env, queue->set(static_cast<uid_t>(given.whole(1)), static_cast<gid_t>(given.whole(2)),
+                      static_cast<mode_t>(given.integer(3)), static_cast<unsigned long>(given.whole(4))));
 }
 
 /// msgLimits(Float64Array [messageBytes, queueBytes, queues, usedQueues, usedMessages, usedBytes])
@@ -112,12 +108,10 @@ napi_value msg_send(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   sys::sysv_queue* queue = self.sysv_queues.find(given.integer(0));
   if (queue == nullptr) return to_js(env, -EBADF);
-  const std::span<char> bytes = given.bytes(1);
-  const size_t length = static_cast<size_t>(given.integer(2));
-  // A getter of the caller's may have taken the memory away since it was measured.
-  if (length > bytes.size()) return to_js(env, -EFAULT);
-  lay(self.scratch, given.whole(3), bytes.data(), length);
-  return to_js(env, queue->send(self.scratch.data(), length));
+  const auto bytes = given.bytes(1, static_cast<size_t>(given.integer(2)));
+  if (!bytes) return to_js(env, -EFAULT);
+  lay(self.scratch, given.whole(3), bytes->data(), bytes->size());
+  return to_js(env, queue->send(self.scratch.data(), bytes->size()));
 }
 
 /// msgSendMany(handle, bytes, index, from, count): how many of the batch were sent; -errno when none was
@@ -226,9 +220,7 @@ napi_value msg_call(napi_env env, napi_callback_info info) {
   const sys::sysv_queue* queue = self.sysv_queues.find(given.integer(0));
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgrcv"});
   const sys::message_selector selector{given.whole(2), given.integer(3)};
-  const sys::outcome<sys::nothing> begun =
-      self.waits.calls.wait_to_receive(given.integer(1), *queue, selector);
-  return begun.ok() ? nullptr : throw_failure(env, begun.why());
+  return done_or_throw(env, self.waits.calls.wait_to_receive(given.integer(1), *queue, selector));
 }
 
 /// msgSendCall(handle, token, bytes, length, type): sends from a thread; one event of the token
@@ -239,9 +231,7 @@ napi_value msg_send_call(napi_env env, napi_callback_info info) {
   if (queue == nullptr) return throw_failure(env, {EBADF, "msgsnd"});
   std::vector<char> message;
   lay(message, given.whole(4), given.bytes(2).data(), static_cast<size_t>(given.integer(3)));
-  const sys::outcome<sys::nothing> begun =
-      self.waits.calls.wait_to_send(given.integer(1), *queue, std::move(message));
-  return begun.ok() ? nullptr : throw_failure(env, begun.why());
+  return done_or_throw(env, self.waits.calls.wait_to_send(given.integer(1), *queue, std::move(message)));
 }
 
 }  // namespace

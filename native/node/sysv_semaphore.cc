@@ -38,9 +38,8 @@ napi_value semset_get(napi_env env, napi_callback_info info) {
 /// semsetAttach(id): handle
 napi_value semset_attach(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  sys::outcome<sys::sysv_semaphore_set> attached = sys::sysv_semaphore_set::attach(given.integer(0));
-  if (!attached.ok()) return throw_failure(env, attached.why());
-  return to_js(env, given.self().sysv_semaphore_sets.add(std::move(attached.value())));
+  return handle_or_throw(env, given.self().sysv_semaphore_sets,
+                         sys::sysv_semaphore_set::attach(given.integer(0)));
 }
 
 /// semsetDetach(handle)
@@ -55,8 +54,7 @@ napi_value semset_remove(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
   sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
   if (set == nullptr) return throw_failure(env, {EBADF, "semctl"});
-  const sys::outcome<sys::nothing> removed = set->remove();
-  return removed.ok() ? nullptr : throw_failure(env, removed.why());
+  return done_or_throw(env, set->remove());
 }
 
 /// semsetStatus(handle, Float64Array): id, key, size, uid, gid, creator's uid and gid, mode, and the times of
@@ -84,10 +82,8 @@ napi_value semset_set(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   sys::sysv_semaphore_set* set = given.self().sysv_semaphore_sets.find(given.integer(0));
   if (set == nullptr) return throw_failure(env, {EBADF, "semctl"});
-  const sys::outcome<sys::nothing> done =
-      set->set(static_cast<uid_t>(given.whole(1)), static_cast<gid_t>(given.whole(2)),
-               static_cast<mode_t>(given.integer(3)));
-  return done.ok() ? nullptr : throw_failure(env, done.why());
+  return done_or_throw(env, set->set(static_cast<uid_t>(given.whole(1)), static_cast<gid_t>(given.whole(2)),
+                                     static_cast<mode_t>(given.integer(3))));
 }
 
 /// semsetLimits(Float64Array [sets, setSize, semaphores, operations, value, usedSets, usedSemaphores])
@@ -198,7 +194,7 @@ napi_value semop_call(napi_env env, napi_callback_info info) {
                          [waiting = *set, operations](long) mutable {
                            (void)waiting.take_back(operations.data(), operations.size());
                          }});
-  return begun.ok() ? nullptr : throw_failure(env, begun.why());
+  return done_or_throw(env, begun);
 }
 
 }  // namespace

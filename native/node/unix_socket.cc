@@ -1,6 +1,5 @@
 // Connections over Unix sockets, as lib/pipe sees them.
 #include <poll.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -8,16 +7,12 @@
 
 #include "node/args.h"
 #include "node/bindings.h"
+#include "node/block.h"
 #include "node/throw.h"
 
 namespace ipckit::node {
 
 namespace {
-
-napi_value add(napi_env env, environment& self, sys::outcome<sys::unix_socket> opened) {
-  if (!opened.ok()) return throw_failure(env, opened.why());
-  return to_js(env, self.unix_sockets.add(std::move(opened.value())));
-}
 
 /// socketPair(ends: Int32Array): lays two handles
 napi_value socket_pair(napi_env env, napi_callback_info info) {
@@ -34,13 +29,13 @@ napi_value socket_pair(napi_env env, napi_callback_info info) {
 /// socketAdopt(descriptor): handle; the descriptor is ours from then on
 napi_value socket_adopt(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  return add(env, given.self(), sys::unix_socket::adopt(given.integer(0)));
+  return handle_or_throw(env, given.self().unix_sockets, sys::unix_socket::adopt(given.integer(0)));
 }
 
 /// socketConnect(name): handle
 napi_value socket_connect(napi_env env, napi_callback_info info) {
   const arguments<1> given(env, info);
-  return add(env, given.self(), sys::unix_socket::connect(given.text(0)));
+  return handle_or_throw(env, given.self().unix_sockets, sys::unix_socket::connect(given.text(0)));
 }
 
 /// socketClose(handle, token): gives up the descriptor, and the events that were asked for with the token
@@ -63,8 +58,7 @@ napi_value socket_shut(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const sys::unix_socket* socket = given.self().unix_sockets.find(given.integer(0));
   if (socket == nullptr) return throw_failure(env, {EBADF, "shutdown"});
-  const auto shut = socket->shut(given.integer(1) != 0 ? SHUT_WR : SHUT_RD);
-  return shut.ok() ? nullptr : throw_failure(env, shut.why());
+  return done_or_throw(env, socket->shut(given.integer(1) != 0 ? SHUT_WR : SHUT_RD));
 }
 
 /// socketSend(handle, bytes, length, from): how many bytes more of the framed message are sent, or -errno
@@ -72,12 +66,10 @@ napi_value socket_send(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   const sys::unix_socket* socket = given.self().unix_sockets.find(given.integer(0));
   if (socket == nullptr) return to_js(env, -EBADF);
-  const std::span<char> bytes = given.bytes(1);
-  const size_t length = static_cast<size_t>(given.number(2));
-  // A getter of the caller's may have taken the memory away since it was measured.
-  if (length > bytes.size()) return to_js(env, -EFAULT);
+  const auto bytes = given.bytes(1, static_cast<size_t>(given.number(2)));
+  if (!bytes) return to_js(env, -EFAULT);
   const size_t from = static_cast<size_t>(given.number(3));
-  return to_js(env, static_cast<int64_t>(socket->send(bytes.data(), length, from)));
+  return to_js(env, static_cast<int64_t>(socket->send(bytes->data(), bytes->size(), from)));
 }
 
 /// socketBegin(handle, bytes, facts: Float64Array): see unix_socket::begin; facts become [length of the
@@ -139,13 +131,9 @@ napi_value socket_wait(napi_env env, napi_callback_info info) {
   sys::unix_socket* socket = self.unix_sockets.find(given.integer(0));
   if (socket == nullptr) return to_js(env, -EBADF);
   const short events = given.integer(1) != 0 ? POLLOUT : POLLIN;
-  const sys::deadline until = sys::deadline::in_milliseconds(given.number(2));
-  for (;;) {
-    // A signal that came before this call, or too early to interrupt it, ends it too.
-    if (self.is_interrupted()) return to_js(env, -EINTR);
-    const int result = socket->wait(events, until);
-    if (result != -EINTR) return to_js(env, result);
-  }
+  return to_js(env, block_by_polling(self, given.number(2), [&](const sys::deadline& until) {
+                 return socket->wait(events, until);
+               }));
 }
 
 /// socketArm(handle, token, toSend): asks for one event of the token; 0 or -errno
@@ -154,9 +142,7 @@ napi_value socket_arm(napi_env env, napi_callback_info info) {
   environment& self = given.self();
   const sys::unix_socket* socket = self.unix_sockets.find(given.integer(0));
   if (socket == nullptr) return to_js(env, -EBADF);
-  const auto armed = self.waits.polls.arm(given.integer(1), socket->descriptor(),
-                                          given.integer(2) != 0 ? EPOLLOUT : EPOLLIN);
-  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+  return to_js(env, given.self().arm(given.integer(1), socket->descriptor(), given.integer(2) != 0));
 }
 
 /// socketPeer(handle, Float64Array [pid, uid, gid])
@@ -177,8 +163,7 @@ napi_value listener_open(napi_env env, napi_callback_info info) {
   const arguments<4> given(env, info);
   auto made = sys::unix_listener::listen(given.text(0), static_cast<mode_t>(given.integer(1)),
                                          given.integer(2), given.integer(3) != 0);
-  if (!made.ok()) return throw_failure(env, made.why());
-  return to_js(env, given.self().unix_listeners.add(std::move(made.value())));
+  return handle_or_throw(env, given.self().unix_listeners, std::move(made));
 }
 
 /// listenerAccept(listener): handle of a socket, or -errno
@@ -196,8 +181,7 @@ napi_value listener_arm(napi_env env, napi_callback_info info) {
   const arguments<2> given(env, info);
   const sys::unix_listener* listener = given.self().unix_listeners.find(given.integer(0));
   if (listener == nullptr) return to_js(env, -EBADF);
-  const auto armed = given.self().waits.polls.arm(given.integer(1), listener->descriptor(), EPOLLIN);
-  return to_js(env, armed.ok() ? 0 : -armed.why().error);
+  return to_js(env, given.self().arm(given.integer(1), listener->descriptor(), false));
 }
 
 /// listenerClose(listener, token): removes its file too
