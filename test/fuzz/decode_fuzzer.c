@@ -1,32 +1,14 @@
 // Calls on a queue whose words were overwritten: put, get, lease, their batches, ack and friends, dead
 // letters, and the calls about the whole. Without an overwritten word nothing may be refused as damaged, and
 // every index must be right in the end.
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
-static ipckit_queue_t* queue;
-static uint8_t* sound;
-
-static void prepare(void) {
-  char name[64];
-  fuzz_name(name);
-  queue = fuzz_queue(name);
-  FUZZ_CHECK(ipckit_queue_unlink(name, FUZZ_DIRECTORY) == 0);
-  sound = malloc(queue->map.bytes);
-  FUZZ_CHECK(sound != NULL);
-  memcpy(sound, queue->h, queue->map.bytes);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (queue == NULL) prepare();
-  memcpy(queue->h, sound, queue->map.bytes);
-  queue->leases = 0;
-  queue->tasks.count = 0;
+  ipckit_queue_t* queue = fuzz_sound_queue();
   fuzz_input in = {data, size};
   const bool whole = fuzz_patch(queue, &in) == 0;
   const bool corrupt = fuzz_calls(queue, &in, 12);

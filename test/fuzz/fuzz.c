@@ -71,6 +71,24 @@ ipckit_queue_t* fuzz_queue(const char* name) {
   return q;
 }
 
+ipckit_queue_t* fuzz_sound_queue(void) {
+  static ipckit_queue_t* queue;
+  static uint8_t* sound;
+  if (queue == NULL) {
+    char name[64];
+    fuzz_name(name);
+    queue = fuzz_queue(name);
+    FUZZ_CHECK(ipckit_queue_unlink(name, FUZZ_DIRECTORY) == 0);
+    sound = malloc(queue->map.bytes);
+    FUZZ_CHECK(sound != NULL);
+    memcpy(sound, queue->h, queue->map.bytes);
+  }
+  memcpy(queue->h, sound, queue->map.bytes);
+  queue->leases = 0;
+  queue->tasks.count = 0;
+  return queue;
+}
+
 // Patching.
 static uint64_t value_of(fuzz_input* in, uint64_t was, const ipckit_queue_t* q) {
   const uint64_t kind = fuzz_number(in, 1);

@@ -26,6 +26,9 @@ uint64_t fuzz_number(fuzz_input* in, size_t bytes);
 ipckit_queue_t* fuzz_queue(const char* name);
 void fuzz_name(char name[64]);
 
+// Such a queue without a name, the same for each input: as it was made, whatever the last one did to it.
+ipckit_queue_t* fuzz_sound_queue(void);
+
 // Overwrites words as the input says: places that matter by name, or any. Returns how many.
 int fuzz_patch(ipckit_queue_t* q, fuzz_input* in);
 

@@ -1,9 +1,7 @@
 // Recovery of a queue with dead owners, on overwritten words: cells in WRITING and TAKEN of participants that
 // do not exist, locks of theirs, and any word besides. Where only the dead were made, the recovery must
 // succeed, leave every index right and nothing with the dead.
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -13,22 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 #define FIRST_DEAD 1
 #define DEAD 4
 
-static ipckit_queue_t* queue;
-static uint8_t* sound;
-
-static void prepare(void) {
-  char name[64];
-  fuzz_name(name);
-  queue = fuzz_queue(name);
-  FUZZ_CHECK(ipckit_queue_unlink(name, FUZZ_DIRECTORY) == 0);
-  sound = malloc(queue->map.bytes);
-  FUZZ_CHECK(sound != NULL);
-  memcpy(sound, queue->h, queue->map.bytes);
-}
-
 // Gives what the queue holds to the dead, as a death at some instruction leaves it. A cell that is free
 // becomes one that was being written; the index that still lists it is what a recovery makes anew.
-static void kill_some(fuzz_input* in) {
+static void kill_some(ipckit_queue_t* queue, fuzz_input* in) {
   for (uint32_t slot = FIRST_DEAD; slot < FIRST_DEAD + DEAD; slot++) {
     queue->people.table[slot].word = (uint32_t)fuzz_number(in, 1) << 2 | IPCKIT_SLOT_USED;
   }
@@ -59,12 +44,9 @@ static void kill_some(fuzz_input* in) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (queue == NULL) prepare();
-  memcpy(queue->h, sound, queue->map.bytes);
-  queue->leases = 0;
-  queue->tasks.count = 0;
+  ipckit_queue_t* queue = fuzz_sound_queue();
   fuzz_input in = {data, size};
-  kill_some(&in);
+  kill_some(queue, &in);
   const bool whole = fuzz_patch(queue, &in) == 0;
   int64_t end = 0;
   // Without a lock of the dead, indices that are not those of the words would be nobody's fault: recover
