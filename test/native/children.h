@@ -3,6 +3,7 @@
 #define IPCKIT_TEST_CHILDREN_H
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,5 +92,48 @@ class Signpost {
  private:
   int ends_[2];
 };
+
+/// A child that stays, once it has run a function, until it is killed. The constructor returns when it does.
+class Resident : private Signpost, public Child {
+ public:
+  explicit Resident(const std::function<void()>& run)
+      : Child([&] {
+          run();
+          reached();
+          pause();
+          return 0;
+        }) {
+    await();
+  }
+};
+
+/// Runs a function in a child that is killed right after it. Returns its pid.
+inline uint32_t child_dies_after(const std::function<void()>& run) {
+  Child child([&] {
+    run();
+    raise(SIGKILL);
+    return 0;
+  });
+  const auto pid = static_cast<uint32_t>(child.pid());
+  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  return pid;
+}
+
+/// For a child: runs a function in process 1 of a PID namespace, as a container does, which stays there until
+/// the child gets SIGTERM. Returns an exit code.
+inline int stay_in_namespace(const std::function<void()>& run) {
+  if (unshare(CLONE_NEWPID) != 0) return 77;
+  const pid_t inner = fork();
+  if (inner == 0) {
+    run();
+    pause();
+    _exit(0);
+  }
+  // Killing the parent does not reach the inner one, so it goes with the signal that ends the wait.
+  signal(SIGTERM, [](int) {});
+  pause();
+  kill(inner, SIGKILL);
+  return waitpid(inner, nullptr, 0) == inner ? 0 : 1;
+}
 
 #endif

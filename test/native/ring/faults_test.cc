@@ -22,12 +22,6 @@ extern "C" {
 
 static bool root() { return geteuid() == 0; }
 
-static ipckit_queue_t* open_in_child(const std::string& name) {
-  ipckit_queue_t* queue = nullptr;
-  if (ipckit_queue_open(name.c_str(), nullptr, nullptr, &queue) != 0) _exit(99);
-  return queue;
-}
-
 /// Without the large buffer that `get` fills for each.
 static std::string get_short(ipckit_queue_t* queue) {
   char buffer[64];

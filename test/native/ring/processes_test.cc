@@ -1,6 +1,5 @@
 // Several processes: waits, wakes, deaths, stops, forks, and who is attached.
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -12,10 +11,10 @@ extern "C" {
 #include "ring/queue.h"
 }
 
-static ipckit_queue_t* open_in_child(const std::string& name) {
-  ipckit_queue_t* queue = nullptr;
-  if (ipckit_queue_open(name.c_str(), nullptr, nullptr, &queue) != 0) _exit(99);
-  return queue;
+/// In a child, for as long as it lives.
+static void lease_in_child(const std::string& name) {
+  ipckit_message_t message;
+  lease(open_in_child(name), &message);
 }
 
 TEST(Processes, AGetWaitsForWhatAnotherProcessPutsLater) {
@@ -67,13 +66,8 @@ TEST(Processes, ShutdownWakesThemAll) {
   std::vector<std::unique_ptr<Child>> children;
   Signpost ready;
   for (int i = 0; i < 5; i++) {
-    children.push_back(std::make_unique<Child>([&] {
-      ipckit_queue_t* mine = open_in_child(queue.name());
-      char buffer[8];
-      ready.reached();
-      return ipckit_queue_get(mine, buffer, sizeof buffer, nullptr, IPCKIT_FOREVER) == IPCKIT_E_SHUTDOWN ? 0
-                                                                                                         : 1;
-    }));
+    children.push_back(
+        std::make_unique<Child>([&] { return wait_until_refused(queue.name(), ready, IPCKIT_E_SHUTDOWN); }));
   }
   for (int i = 0; i < 5; i++) ready.await();
   usleep(20000);
@@ -84,16 +78,7 @@ TEST(Processes, ShutdownWakesThemAll) {
 TEST(Deaths, WhatAKilledHolderHadComesBackToAWaiterByItself) {
   Queue queue;
   put(queue, "job");
-  Signpost holding;
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    ipckit_message_t message;
-    lease(mine, &message);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { lease_in_child(queue.name()); });
   EXPECT_EQ(get(queue, 0), "<Resource temporarily unavailable>");
   std::thread killer([&] {
     usleep(20000);
@@ -111,14 +96,7 @@ TEST(Deaths, WhatAKilledHolderHadComesBackToAWaiterByItself) {
 TEST(Deaths, AConsumerThatOnlyPollsFindsItToo) {
   Queue queue;
   put(queue, "job");
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    ipckit_message_t message;
-    lease(mine, &message);
-    raise(SIGKILL);
-    return 0;
-  });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  child_dies_after([&] { lease_in_child(queue.name()); });
   std::string got;
   while ((got = get(queue, 0)) != "job") usleep(5000);
 }
@@ -151,13 +129,7 @@ TEST(Deaths, JoinEndsWhenTheTasksOfTheDeadWereDoneByOthers) {
   options.flags = IPCKIT_QUEUE_JOINABLE;
   Queue queue(options);
   put(queue, "task");
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    get(mine);
-    raise(SIGKILL);
-    return 0;
-  });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  child_dies_after([&] { get(open_in_child(queue.name())); });
   std::thread worker([&] {
     Guest guest(queue.name());
     EXPECT_EQ(get(guest), "task");
@@ -193,16 +165,7 @@ TEST(Stops, AStoppedHolderKeepsItsLeaseAndNobodyWaitsForIt) {
   Queue queue;
   put(queue, "held");
   put(queue, "next");
-  Signpost holding;
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    ipckit_message_t message;
-    lease(mine, &message);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { lease_in_child(queue.name()); });
   child.stop();
   EXPECT_EQ(get(queue), "next");
   EXPECT_EQ(get(queue, 250 * kMillisecond), "<Connection timed out>");
@@ -213,15 +176,9 @@ TEST(Stops, AStoppedHolderKeepsItsLeaseAndNobodyWaitsForIt) {
 
 TEST(Stops, ALockWhoseOwnerIsStoppedIsReportedAndHarmless) {
   Queue queue;
-  Signpost holding;
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    if (ring_enter_producers(mine) < 0) return 1;
-    holding.reached();
-    pause();
-    return 0;
+  Resident child([&] {
+    if (ring_enter_producers(open_in_child(queue.name())) < 0) leave(1);
   });
-  holding.await();
   child.stop();
   EXPECT_EQ(put(queue, "x"), IPCKIT_E_HELD);
   EXPECT_EQ(get(queue, 0), "<Resource temporarily unavailable>") << "the other side goes on";
@@ -291,9 +248,7 @@ TEST(Forks, AChildThatNeverHeardOfTheQueueDoesNotKeepItsParentAlive) {
   put(queue, "job");
   Signpost ready;
   Child parent([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    ipckit_message_t message;
-    lease(mine, &message);
+    lease_in_child(queue.name());
     if (fork() == 0) {
       ready.reached();
       sleep(2);
@@ -323,21 +278,10 @@ TEST(Namespaces, EqualPidsAreDifferentParticipantsWhoseDeathsAreSeen) {
   Signpost holding;
   // Each is process 1 of its namespace, as two containers of a pod are.
   auto in_namespace = [&] {
-    if (unshare(CLONE_NEWPID) != 0) return 77;
-    pid_t inner = fork();
-    if (inner == 0) {
-      ipckit_queue_t* mine = open_in_child(queue.name());
-      ipckit_message_t message;
-      lease(mine, &message);
+    return stay_in_namespace([&] {
+      lease_in_child(queue.name());
       holding.reached();
-      pause();
-      _exit(0);
-    }
-    // Killing the parent does not reach the inner one, so it goes with the signal that ends the wait.
-    signal(SIGTERM, [](int) {});
-    pause();
-    kill(inner, SIGKILL);
-    return waitpid(inner, nullptr, 0) == inner ? 0 : 1;
+    });
   };
   Child first(in_namespace);
   holding.await();
@@ -363,16 +307,7 @@ TEST(Participants, AsManyAsThereArePlacesAndPlacesOfTheDeadAreFree) {
   Queue queue(options);
   Guest second(queue.name());
   put(queue, "job");
-  Signpost ready;
-  Child child([&] {
-    ipckit_queue_t* mine = open_in_child(queue.name());
-    ipckit_message_t message;
-    lease(mine, &message);
-    ready.reached();
-    pause();
-    return 0;
-  });
-  ready.await();
+  Resident child([&] { lease_in_child(queue.name()); });
   ipckit_queue_t* refused = nullptr;
   EXPECT_EQ(ipckit_queue_open(queue.name().c_str(), nullptr, nullptr, &refused), IPCKIT_E_PARTICIPANTS);
   child.signal(SIGKILL);

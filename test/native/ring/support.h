@@ -57,6 +57,13 @@ class Guest {
   ipckit_queue_t* queue_ = nullptr;
 };
 
+/// In a child, which ends when it cannot.
+inline ipckit_queue_t* open_in_child(const std::string& name) {
+  ipckit_queue_t* queue = nullptr;
+  if (ipckit_queue_open(name.c_str(), nullptr, nullptr, &queue) != 0) _exit(99);
+  return queue;
+}
+
 inline int put(ipckit_queue_t* queue, const std::string& text, uint32_t priority = 0,
                int64_t timeout = kPatience) {
   return ipckit_queue_put(queue, text.data(), text.size(), priority, timeout);
@@ -77,6 +84,14 @@ inline std::string lease(ipckit_queue_t* queue, ipckit_message_t* message, int64
   int64_t length = ipckit_queue_lease(queue, buffer.data(), buffer.size(), message, lease_ns, timeout);
   return length < 0 ? "<" + std::string(ipckit_strerror(static_cast<int>(length))) + ">"
                     : buffer.substr(0, length);
+}
+
+/// In a child: waits for what never comes. Returns 0 when the wait ends with that error.
+inline int wait_until_refused(const std::string& name, const Signpost& ready, int error) {
+  ipckit_queue_t* mine = open_in_child(name);
+  char buffer[8];
+  ready.reached();
+  return ipckit_queue_get(mine, buffer, sizeof buffer, nullptr, IPCKIT_FOREVER) == error ? 0 : 1;
 }
 
 inline ipckit_queue_stat_t stat_of(ipckit_queue_t* queue) {

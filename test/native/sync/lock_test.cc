@@ -1,6 +1,5 @@
 // Lock and RLock: who has it, who gets it next, and what becomes of it when its holder dies, stops, forks or
 // closes.
-#include <sched.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -74,15 +73,7 @@ TEST(Lock, AnAcquireWaitsForTheReleaseOfAnotherProcess) {
 TEST(Lock, StatTellsOfTheHolderAndWhoWaits) {
   Sync lock(IPCKIT_KIND_LOCK);
   EXPECT_EQ(stat_of(lock).holder_slot, IPCKIT_LAYOUT_NONE);
-  Signpost holding;
-  Child child([&] {
-    ipckit_sync_t* mine = open_in_child(lock.name());
-    acquire(mine);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(lock.name())); });
   std::thread waiter([&] {
     Guest guest(lock.name());
     EXPECT_EQ(acquire(guest, 100 * kMillisecond), -ETIMEDOUT);
@@ -109,15 +100,7 @@ TEST(Lock, StatTellsOfTheHolderAndWhoWaits) {
 
 TEST(Lock, TheNextHolderIsToldOfADeathOnce) {
   Sync lock(IPCKIT_KIND_LOCK);
-  Signpost holding;
-  Child child([&] {
-    ipckit_sync_t* mine = open_in_child(lock.name());
-    acquire(mine);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(lock.name())); });
   const auto pid = static_cast<uint32_t>(child.pid());
   ipckit_wait_t wait = a_wait(IPCKIT_ACQUIRE);
   std::thread waiter([&] { EXPECT_EQ(ipckit_sync_wait(lock, &wait, kPatience), 0); });
@@ -135,16 +118,7 @@ TEST(Lock, TheNextHolderIsToldOfADeathOnce) {
 
 TEST(Lock, ADeathThatASweepFoundIsRememberedForTheNextHolder) {
   Sync lock(IPCKIT_KIND_LOCK);
-  uint32_t pid = 0;
-  {
-    Child child([&] {
-      acquire(open_in_child(lock.name()));
-      raise(SIGKILL);
-      return 0;
-    });
-    pid = static_cast<uint32_t>(child.pid());
-    EXPECT_EQ(child.join(), 128 + SIGKILL);
-  }
+  const uint32_t pid = child_dies_after([&] { acquire(open_in_child(lock.name())); });
   EXPECT_EQ(ipckit_sync_sweep(lock), 1);
   EXPECT_EQ(ipckit_sync_sweep(lock), 0);
   EXPECT_EQ(stat_of(lock).owner_died, 1U);
@@ -156,40 +130,24 @@ TEST(Lock, ADeathThatASweepFoundIsRememberedForTheNextHolder) {
 
 TEST(Lock, ATryFindsADeadHolderByItself) {
   Sync lock(IPCKIT_KIND_LOCK);
-  Child child([&] {
-    acquire(open_in_child(lock.name()));
-    raise(SIGKILL);
-    return 0;
-  });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  child_dies_after([&] { acquire(open_in_child(lock.name())); });
   EXPECT_NE(acquire_from_dead(lock, IPCKIT_ACQUIRE, 0), 0U);
 }
 
 TEST(Lock, WhoDiesAfterBeingToldIsToldOfToTheNext) {
   Sync lock(IPCKIT_KIND_LOCK);
   uint32_t last = 0;
-  for (int i = 0; i < 3; i++) {
-    Child child([&] {
-      acquire(open_in_child(lock.name()));
-      raise(SIGKILL);
-      return 0;
-    });
-    last = static_cast<uint32_t>(child.pid());
-    EXPECT_EQ(child.join(), 128 + SIGKILL);
-  }
+  for (int i = 0; i < 3; i++) last = child_dies_after([&] { acquire(open_in_child(lock.name())); });
   EXPECT_EQ(acquire_from_dead(lock), last);
 }
 
 TEST(Lock, ADeathThatHeldNothingIsNobodysBusiness) {
   Sync lock(IPCKIT_KIND_LOCK);
-  Child child([&] {
+  child_dies_after([&] {
     ipckit_sync_t* mine = open_in_child(lock.name());
     acquire(mine);
     release(mine);
-    raise(SIGKILL);
-    return 0;
   });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
   EXPECT_EQ(acquire_from_dead(lock), 0U);
 }
 
@@ -217,13 +175,7 @@ TEST(Lock, ADeadOwnersSlotIsTakenOverWithItsNews) {
   ipckit_sync_options_t options = {};
   options.participants = 2;
   Sync lock(IPCKIT_KIND_LOCK, 0, options);
-  Child child([&] {
-    acquire(open_in_child(lock.name()));
-    raise(SIGKILL);
-    return 0;
-  });
-  const auto pid = static_cast<uint32_t>(child.pid());
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  const uint32_t pid = child_dies_after([&] { acquire(open_in_child(lock.name())); });
   Guest guest(lock.name());
   EXPECT_EQ(acquire_from_dead(guest), pid);
   ipckit_sync_t* third = nullptr;
@@ -252,15 +204,7 @@ TEST(Lock, AbandoningIsADeathOfAProcessThatLivesOn) {
 
 TEST(Lock, AStoppedHolderKeepsIt) {
   Sync lock(IPCKIT_KIND_LOCK);
-  Signpost holding;
-  Child child([&] {
-    ipckit_sync_t* mine = open_in_child(lock.name());
-    acquire(mine);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(lock.name())); });
   child.stop();
   EXPECT_EQ(acquire(lock, 400 * kMillisecond), -ETIMEDOUT);
   EXPECT_EQ(ipckit_sync_sweep(lock), 0);
@@ -324,17 +268,10 @@ TEST(Lock, EqualPidsInTwoNamespacesAreDifferentOwners) {
   Signpost there;
   // Each is process 1 of its namespace, as two containers of a pod are.
   auto in_namespace = [&](int64_t timeout, int expected) {
-    if (unshare(CLONE_NEWPID) != 0) return 77;
-    pid_t inner = fork();
-    if (inner == 0) {
+    return stay_in_namespace([&] {
       if (acquire(open_in_child(lock.name()), timeout) != expected) _exit(1);
       there.reached();
-      pause();
-    }
-    signal(SIGTERM, [](int) {});
-    pause();
-    kill(inner, SIGKILL);
-    return waitpid(inner, nullptr, 0) == inner ? 0 : 1;
+    });
   };
   Child first([&] { return in_namespace(kPatience, 0); });
   there.await();
@@ -518,12 +455,7 @@ TEST(RLock, TwoThreadsOfOneHandleKeepEachOtherOut) {
 
 TEST(RLock, ADeathReleasesEveryLevel) {
   Sync lock(IPCKIT_KIND_RLOCK);
-  Child child([&] {
-    acquire(open_in_child(lock.name()), 0, 3);
-    raise(SIGKILL);
-    return 0;
-  });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  child_dies_after([&] { acquire(open_in_child(lock.name()), 0, 3); });
   EXPECT_NE(acquire_from_dead(lock), 0U);
   EXPECT_EQ(ipckit_sync_holds(lock, 0), 1);
 }

@@ -108,16 +108,11 @@ TEST(RWLock, ReadersAndWritersAllGetTheirs) {
 
 TEST(RWLock, ADeadReaderIsSubtracted) {
   Sync lock(IPCKIT_KIND_RWLOCK);
-  Signpost holding;
-  Child child([&] {
+  Resident child([&] {
     ipckit_sync_t* mine = open_in_child(lock.name());
     acquire_shared(mine);
     acquire_shared(mine);
-    holding.reached();
-    pause();
-    return 0;
   });
-  holding.await();
   uint32_t told = 1;
   std::thread writer([&] { told = acquire_from_dead(lock); });
   await_waiters(lock, 1);
@@ -129,15 +124,8 @@ TEST(RWLock, ADeadReaderIsSubtracted) {
 TEST(RWLock, TheNextReaderOrWriterIsToldOfADeadWriter) {
   for (uint32_t operation : {IPCKIT_ACQUIRE, IPCKIT_ACQUIRE_SHARED}) {
     Sync lock(IPCKIT_KIND_RWLOCK);
-    Signpost holding;
-    Child child([&] {
-      acquire(open_in_child(lock.name()));
-      holding.reached();
-      pause();
-      return 0;
-    });
+    Resident child([&] { acquire(open_in_child(lock.name())); });
     const auto pid = static_cast<uint32_t>(child.pid());
-    holding.await();
     uint32_t told = 0;
     std::thread next([&] { told = acquire_from_dead(lock, operation); });
     await_waiters(lock, 1);
@@ -158,12 +146,7 @@ TEST(RWLock, TheNextReaderOrWriterIsToldOfADeadWriter) {
 TEST(RWLock, AReaderThatDiesAfterItWasToldPassesItOn) {
   Sync lock(IPCKIT_KIND_RWLOCK);
   for (uint32_t operation : {IPCKIT_ACQUIRE, IPCKIT_ACQUIRE_SHARED}) {
-    Child child([&] {
-      wait_for(open_in_child(lock.name()), operation);
-      raise(SIGKILL);
-      return 0;
-    });
-    EXPECT_EQ(child.join(), 128 + SIGKILL);
+    child_dies_after([&] { wait_for(open_in_child(lock.name()), operation); });
   }
   EXPECT_NE(acquire_from_dead(lock), 0U);
   EXPECT_EQ(ipckit_sync_verify(lock), 0);
@@ -182,14 +165,7 @@ TEST(RWLock, ClosingGivesBothBackInPeace) {
 
 TEST(RWLock, AStoppedHolderKeepsIt) {
   Sync lock(IPCKIT_KIND_RWLOCK);
-  Signpost holding;
-  Child child([&] {
-    acquire(open_in_child(lock.name()));
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(lock.name())); });
   child.stop();
   EXPECT_EQ(acquire_shared(lock, 400 * kMillisecond), -ETIMEDOUT);
 }

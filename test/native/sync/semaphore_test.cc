@@ -81,15 +81,7 @@ TEST(Semaphore, WhatAnotherAcquiredMayBeReleasedAndDoesNotComeBackTwice) {
 
 TEST(Semaphore, PermitsOfTheDeadComeBackToAWaiter) {
   Sync semaphore(IPCKIT_KIND_BOUNDED_SEMAPHORE, 3);
-  Signpost holding;
-  Child child([&] {
-    ipckit_sync_t* mine = open_in_child(semaphore.name());
-    acquire(mine, 0, 2);
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(semaphore.name()), 0, 2); });
   EXPECT_EQ(acquire(semaphore, 0, 2), -EAGAIN);
   int result = 1;
   std::thread waiter([&] { result = acquire(semaphore, kPatience, 3); });
@@ -101,12 +93,7 @@ TEST(Semaphore, PermitsOfTheDeadComeBackToAWaiter) {
 
 TEST(Semaphore, WhoOnlyTriesFindsThemToo) {
   Sync semaphore(IPCKIT_KIND_SEMAPHORE, 1);
-  Child child([&] {
-    acquire(open_in_child(semaphore.name()));
-    raise(SIGKILL);
-    return 0;
-  });
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  child_dies_after([&] { acquire(open_in_child(semaphore.name())); });
   while (acquire(semaphore, 0) != 0) usleep(5000);
 }
 
@@ -123,14 +110,7 @@ TEST(Semaphore, ClosingGivesBackWhatTheHandleHolds) {
 
 TEST(Semaphore, AStoppedHolderKeepsItsPermit) {
   Sync semaphore(IPCKIT_KIND_SEMAPHORE, 1);
-  Signpost holding;
-  Child child([&] {
-    acquire(open_in_child(semaphore.name()));
-    holding.reached();
-    pause();
-    return 0;
-  });
-  holding.await();
+  Resident child([&] { acquire(open_in_child(semaphore.name())); });
   child.stop();
   EXPECT_EQ(acquire(semaphore, 400 * kMillisecond), -ETIMEDOUT);
 }

@@ -78,12 +78,6 @@ TEST(Value, AnotherSizeOrTypeIsRefusedWithWhatWasFound) {
 
 TEST(Value, AHolderThatDiesIsToldOf) {
   Sync value(IPCKIT_KIND_VALUE, 0, value_options(8));
-  Child child([&] {
-    acquire(open_in_child(value.name()), 0, 2);
-    raise(SIGKILL);
-    return 0;
-  });
-  const auto pid = static_cast<uint32_t>(child.pid());
-  EXPECT_EQ(child.join(), 128 + SIGKILL);
+  const uint32_t pid = child_dies_after([&] { acquire(open_in_child(value.name()), 0, 2); });
   EXPECT_EQ(acquire_from_dead(value), pid);
 }
