@@ -6,25 +6,11 @@
 
 #include <chrono>
 
+#include "small_queue.h"
 #include "support.h"
 
 extern "C" {
 #include "ring/queue.h"
-}
-
-constexpr size_t kLargest = 600;
-
-static ipckit_queue_options_t small_queue() {
-  ipckit_queue_options_t options = {};
-  options.capacity = 6;
-  options.dead_capacity = 2;
-  options.max_message_bytes = kLargest;
-  options.capacity_bytes = 4096;
-  options.block_bytes = 64;
-  options.copy_outside_bytes = 300;
-  options.participants = 4;
-  options.max_deliveries = 3;
-  return options;
 }
 
 /// One of each operation, with results of every kind, none of them worse than an error.
@@ -188,13 +174,7 @@ TEST(Corruption, OnceFoundEverybodyIsTold) {
 TEST(Corruption, AWaiterLearnsOfIt) {
   Queue queue(small_queue());
   Signpost ready;
-  Child waiter([&] {
-    ipckit_queue_t* mine = nullptr;
-    if (ipckit_queue_open(queue.name().c_str(), nullptr, nullptr, &mine) != 0) return 1;
-    char buffer[8];
-    ready.reached();
-    return ipckit_queue_get(mine, buffer, sizeof buffer, nullptr, IPCKIT_FOREVER) == IPCKIT_E_CORRUPT ? 0 : 2;
-  });
+  Child waiter([&] { return wait_until_refused(queue.name(), ready, IPCKIT_E_CORRUPT); });
   ready.await();
   usleep(20000);
   ipckit_queue_t* handle = queue;
@@ -219,13 +199,7 @@ TEST(Truncation, IsAnErrorAndNoSignal) {
 TEST(Truncation, UnderAWaiterToo) {
   Queue queue(small_queue());
   Signpost ready;
-  Child waiter([&] {
-    ipckit_queue_t* mine = nullptr;
-    if (ipckit_queue_open(queue.name().c_str(), nullptr, nullptr, &mine) != 0) return 1;
-    char buffer[8];
-    ready.reached();
-    return ipckit_queue_get(mine, buffer, sizeof buffer, nullptr, IPCKIT_FOREVER) == IPCKIT_E_CORRUPT ? 0 : 2;
-  });
+  Child waiter([&] { return wait_until_refused(queue.name(), ready, IPCKIT_E_CORRUPT); });
   ready.await();
   usleep(20000);
   ASSERT_EQ(truncate(queue.path().c_str(), 0), 0);

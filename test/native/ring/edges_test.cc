@@ -333,6 +333,13 @@ TEST(Participants, APlaceWhoseByteIsLockedIsPassedOver) {
   close(fd);
 }
 
+/// In memory that is none of ours: of a file without bytes.
+static void cause_bus_error() {
+  auto* mine = static_cast<volatile char*>(
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_create("x", MFD_CLOEXEC), 0));
+  mine[0] = 1;
+}
+
 TEST(Guard, ABusErrorOfOthersReachesAHandlerThatWantsToKnowMore) {
   Child child([] {
     struct sigaction before = {};
@@ -341,9 +348,7 @@ TEST(Guard, ABusErrorOfOthersReachesAHandlerThatWantsToKnowMore) {
     sigaction(SIGBUS, &before, nullptr);
     Queue queue;
     ipckit_queue_unlink(queue.name().c_str(), nullptr);
-    auto* mine = static_cast<volatile char*>(
-        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_create("x", MFD_CLOEXEC), 0));
-    mine[0] = 1;
+    cause_bus_error();
     return 3;
   });
   EXPECT_EQ(child.join(), 42);
@@ -354,9 +359,7 @@ TEST(Guard, ABusErrorOfOthersEndsTheProcessAsWithoutUs) {
     signal(SIGBUS, SIG_DFL);
     Queue queue;
     ipckit_queue_unlink(queue.name().c_str(), nullptr);
-    auto* mine = static_cast<volatile char*>(
-        mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memfd_create("x", MFD_CLOEXEC), 0));
-    mine[0] = 1;
+    cause_bus_error();
     return 3;
   });
   // The address sanitizer has a handler of its own, which is passed on to and reports.

@@ -8,24 +8,16 @@
 
 #include <algorithm>
 
+#include "small_queue.h"
 #include "support.h"
 
 extern "C" {
 #include "ring/queue.h"
 }
 
-constexpr size_t kLargest = 600;
-
-static ipckit_queue_options_t small_queue() {
-  ipckit_queue_options_t options = {};
+static ipckit_queue_options_t small_joinable_queue() {
+  ipckit_queue_options_t options = small_queue();
   options.capacity = 8;
-  options.dead_capacity = 2;
-  options.max_message_bytes = kLargest;
-  options.capacity_bytes = 4096;
-  options.block_bytes = 64;
-  options.copy_outside_bytes = 300;
-  options.participants = 4;
-  options.max_deliveries = 3;
   options.flags = IPCKIT_QUEUE_JOINABLE;
   return options;
 }
@@ -106,7 +98,7 @@ static bool is_refusal(int64_t result) {
 /// A queue between two guards with what a flip may touch, put back in a moment.
 class Flipped {
  public:
-  Flipped() : queue_(small_queue()) {
+  Flipped() : queue_(small_joinable_queue()) {
     q_ = queue_;
     for (uint64_t seq = 1; seq <= 8; seq++) EXPECT_EQ(put(q_, body(seq), seq % 3), 0);
     ipckit_message_t message;
