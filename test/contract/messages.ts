@@ -1,12 +1,8 @@
 /** The contract of single messages: order, boundaries, sizes, full and empty queues, facts, peeking, stat. */
 import { type Codec, IpcError, raw } from 'ipckit'
 import { expect, test } from 'vitest'
+import { pattern } from '../helpers/pattern.ts'
 import { drain, fill, largest, room, type Subject, unit, unitBytes, units, Workbench } from './subject.ts'
-
-/** Bytes that tell their place. */
-function pattern(length: number): Buffer {
-  return Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 131 + (at >> 8)) & 0xff))
-}
 
 /** Claims to need so many bytes, and never gets that far. */
 function needing(bytes: number): Codec<string> {
@@ -31,7 +27,7 @@ export function messages(subject: Subject): void {
     const seen = [await queue.get(), await queue.get()]
     for (const size of sizes.slice(4, 6)) await queue.put(pattern(size))
     while (seen.length < 6) seen.push(await queue.get())
-    expect(seen).toEqual(sizes.slice(0, 6).map(pattern))
+    expect(seen).toEqual(sizes.slice(0, 6).map((size) => pattern(size)))
   })
 
   test.each([0, 1, 7, 8, 9, largest - 1, largest])(

@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Connection, Listener } from 'ipckit/pipe'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type Bytes, newBytePair, newFolder, Peer, pattern, well } from '../pipe/support.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { type Bytes, newBytePair, newFolder, Peer, well } from '../pipe/support.ts'
 import { buildPeers, python } from './peers.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -4,18 +4,9 @@ import { join } from 'node:path'
 import { Connection } from 'ipckit/pipe'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { descriptors, settledCounts } from '../helpers/counts.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { python } from '../interop/peers.ts'
-import {
-  header,
-  isCloseOnExec,
-  newBytePair,
-  newFolder,
-  Peer,
-  pattern,
-  targetOf,
-  well,
-  writeRaw,
-} from './support.ts'
+import { header, isCloseOnExec, newBytePair, newFolder, Peer, targetOf, well, writeRaw } from './support.ts'
 
 /** A file that is open until the end of the test. */
 function openFile(text = 'in the file'): number {

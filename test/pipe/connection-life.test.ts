@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { Connection, Listener, socketPair } from 'ipckit/pipe'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { settledCounts } from '../helpers/counts.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { Thread } from '../helpers/thread.ts'
-import { newBytePair, newFolder, Peer, pattern } from './support.ts'
+import { newBytePair, newFolder, Peer } from './support.ts'
 
 /** Each leaves a handle in another state. */
 const steps = [

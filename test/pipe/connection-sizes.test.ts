@@ -1,7 +1,8 @@
 /** Boundaries of messages, and what other ends may do to them: sizes, cut messages, hostile lengths. */
 import { json, raw, text } from 'ipckit'
 import { describe, expect, test } from 'vitest'
-import { header, large, newBytePair, newPair, Peer, pattern, writeRaw } from './support.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { header, large, newBytePair, newPair, Peer, writeRaw } from './support.ts'
 
 const MiB = 1024 * 1024
 

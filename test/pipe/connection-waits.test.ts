@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EOFError } from 'ipckit/pipe'
 import { describe, expect, test } from 'vitest'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, until } from '../helpers/waiting.ts'
-import { type Bytes, header, large, newBytePair, newPair, Peer, pattern, writeRaw } from './support.ts'
+import { type Bytes, header, large, newBytePair, newPair, Peer, writeRaw } from './support.ts'
 
 /** Every call that waits for something to come in. */
 const receiving: Record<string, (end: Bytes, options?: object) => Promise<unknown>> = {

@@ -15,8 +15,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { json, raw, struct, u32 } from 'ipckit'
 import { Connection, EOFError, Listener, socketPair } from 'ipckit/pipe'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending } from '../helpers/waiting.ts'
-import { newBytePair, newFolder, newPair, Peer, pattern, targetOf, well, writeRaw } from './support.ts'
+import { newBytePair, newFolder, newPair, Peer, targetOf, well, writeRaw } from './support.ts'
 
 describe('_TestConnection', () => {
   test('test_connection: values and bytes go to another process and back, whole', async () => {

@@ -11,7 +11,7 @@ export function newPath(): string {
   return path
 }
 
-/** Bytes that tell their place. */
+/** Bytes that tell their place, as the peers in C and Python make them (interop/c/fifo_peer.c). */
 export function pattern(length: number, seed = 0): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, at) => seed + at + (at >> 8)))
 }

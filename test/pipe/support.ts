@@ -27,13 +27,6 @@ export function newBytePair(options?: SocketPairOptions<Buffer, Uint8Array>): [B
   return newPair({ codec: raw(), ...options } as never) as unknown as [Bytes, Bytes]
 }
 
-/** A message in which every byte says where it is. */
-export function pattern(length: number, start = 0): Buffer {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let at = 0; at < length; at++) bytes[at] = (at * 31 + (at >> 12) + start) & 0xff
-  return bytes
-}
-
 /** Sends bytes as they are, without a length. */
 export function writeRaw(end: Connection<never, never> | Bytes, bytes: Uint8Array): void {
   writeSync(end.fd, bytes)
