@@ -2,7 +2,8 @@
 import { list } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
-import { nameOf, pattern, Queues } from './support.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -1,21 +1,12 @@
 /** Shared memory for the tests of `ipckit/posix`, which is closed and removed after each of them. */
 import { type CreateMemoryOptions, type OpenMemoryOptions, SharedMemory } from 'ipckit/posix'
-import { afterEach } from 'vitest'
 import { newName } from '../helpers/names.ts'
+import { Opened } from '../helpers/opened.ts'
 
-export class Memories {
-  readonly #opened: SharedMemory[] = []
-  readonly #names = new Set<string>()
-
-  constructor() {
-    afterEach(() => this.clear())
-  }
-
+export class Memories extends Opened<SharedMemory, string> {
   /** A new name, of which the memory is removed in the end, whoever makes it. */
   name(): string {
-    const name = newName()
-    this.#names.add(name)
-    return name
+    return this.willRemove(newName())
   }
 
   /** A new memory, of a page unless said otherwise. */
@@ -27,23 +18,12 @@ export class Memories {
     return this.keep(SharedMemory.open(name, options))
   }
 
-  /** To be closed too. */
-  keep(memory: SharedMemory): SharedMemory {
-    this.#opened.push(memory)
-    this.#names.add(memory.name)
-    return memory
+  protected override keyOf(memory: SharedMemory): string {
+    return memory.name
   }
 
-  clear(): void {
-    for (const memory of this.#opened.splice(0)) memory.close()
-    for (const name of this.#names) {
-      this.#names.delete(name)
-      try {
-        SharedMemory.unlink(name)
-      } catch {
-        // Removed by the test, or never made.
-      }
-    }
+  protected override remove(name: string): void {
+    SharedMemory.unlink(name)
   }
 }
 

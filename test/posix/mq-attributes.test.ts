@@ -8,8 +8,9 @@
  */
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending } from '../helpers/waiting.ts'
-import { fill, nameOf, pattern, Queues } from './support.ts'
+import { fill, nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -14,8 +14,9 @@ import { readdirSync } from 'node:fs'
 import { list } from 'ipckit/posix'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { nameOf, pattern, Queues } from './support.ts'
+import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -15,8 +15,9 @@ import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace, readSetting } from '../helpers/kernel.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { withUmask } from '../helpers/umask.ts'
-import { fill, nameOf, pattern, Queues } from './support.ts'
+import { fill, nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -14,8 +14,9 @@ import type { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { nameOf, pattern, Queues } from './support.ts'
+import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -12,8 +12,9 @@
 import type { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { fill, nameOf, pattern, Queues } from './support.ts'
+import { fill, nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -5,8 +5,9 @@
 import { MessageQueue, unlink } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending } from '../helpers/waiting.ts'
-import { fill, nameOf, pattern, Queues } from './support.ts'
+import { fill, nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -1,22 +1,13 @@
 /** Named semaphores for the tests of `ipckit/posix`, which are removed after each of them. */
 import { readFileSync, rmSync } from 'node:fs'
 import { type CreateSemaphoreOptions, type OpenSemaphoreOptions, Semaphore } from 'ipckit/posix'
-import { afterEach } from 'vitest'
 import { newName } from '../helpers/names.ts'
+import { Opened } from '../helpers/opened.ts'
 
-export class Semaphores {
-  readonly #opened: Semaphore[] = []
-  readonly #names = new Set<string>()
-
-  constructor() {
-    afterEach(() => this.clear())
-  }
-
+export class Semaphores extends Opened<Semaphore, string> {
   /** A new name, of which everything is removed in the end, whoever makes it. */
   name(): string {
-    const name = newName()
-    this.#names.add(name)
-    return name
+    return this.willRemove(newName())
   }
 
   create(options?: CreateSemaphoreOptions, name = this.name()): Semaphore {
@@ -32,16 +23,12 @@ export class Semaphores {
     return this.open(nameOf(semaphore))
   }
 
-  /** To be closed too. */
-  keep(semaphore: Semaphore): Semaphore {
-    this.#opened.push(semaphore)
-    return semaphore
+  protected override keyOf(semaphore: Semaphore): string {
+    return nameOf(semaphore)
   }
 
-  async clear(): Promise<void> {
-    await Promise.all(this.#opened.splice(0).map((semaphore) => semaphore.close()))
-    for (const name of this.#names) rmSync(fileOf(name), { recursive: true, force: true })
-    this.#names.clear()
+  protected override remove(name: string): void {
+    rmSync(fileOf(name), { recursive: true, force: true })
   }
 }
 

@@ -12,8 +12,10 @@ import { limits, list, MessageQueue, usage } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace, readSetting } from '../helpers/kernel.ts'
+import { newKey } from '../helpers/names.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { newKey, pattern, Queues } from './support.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -8,8 +8,10 @@ import { formatKey, ftok, limits, list, MessageQueue } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
+import { newKey } from '../helpers/names.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { withUmask } from '../helpers/umask.ts'
-import { newKey, pattern, Queues } from './support.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -11,8 +11,9 @@ import { type MessageQueue, usage } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { pattern, Queues } from './support.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -8,8 +8,10 @@ import type { CreateOptions, MessageQueue, QueueName } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { ownNamespace } from '../helpers/kernel.ts'
+import { newKey } from '../helpers/names.ts'
+import { pattern } from '../helpers/pattern.ts'
 import { until } from '../helpers/waiting.ts'
-import { newKey, pattern, Queues } from './support.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -1,15 +1,8 @@
 /** Semaphore sets for the tests of `ipckit/sysv`, which are removed after each of them. */
 import { type CreateSetOptions, type OpenSetOptions, SemaphoreSet, type SemaphoreSetName } from 'ipckit/sysv'
-import { afterEach } from 'vitest'
+import { Opened } from '../helpers/opened.ts'
 
-export class Sets {
-  readonly #opened: SemaphoreSet[] = []
-  readonly #ids = new Set<number>()
-
-  constructor() {
-    afterEach(() => this.clear())
-  }
-
+export class Sets extends Opened<SemaphoreSet, number> {
   /** A new private set with these values. */
   create(
     values: number[] = [1],
@@ -28,24 +21,13 @@ export class Sets {
     return this.open({ id: set.stat().id })
   }
 
-  /** To be closed and removed too. */
-  keep(set: SemaphoreSet): SemaphoreSet {
-    this.#opened.push(set)
-    this.#ids.add(set.stat().id)
-    return set
+  protected override keyOf(set: SemaphoreSet): number {
+    return set.stat().id
   }
 
-  async clear(): Promise<void> {
-    await Promise.all(this.#opened.splice(0).map((set) => set.close()))
-    for (const id of this.#ids) {
-      this.#ids.delete(id)
-      try {
-        const set = SemaphoreSet.open({ id }, { assumeInitialized: true })
-        set.unlink()
-        await set.close()
-      } catch {
-        // Removed by the test.
-      }
-    }
+  protected override async remove(id: number): Promise<void> {
+    const set = SemaphoreSet.open({ id }, { assumeInitialized: true })
+    set.unlink()
+    await set.close()
   }
 }

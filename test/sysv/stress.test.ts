@@ -4,7 +4,9 @@
  */
 import { expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
-import { newKey, pattern, Queues } from './support.ts'
+import { newKey } from '../helpers/names.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

@@ -1,16 +1,8 @@
 /** Queues for the tests of `ipckit/sysv`, which are removed after each of them. */
 import { type CreateOptions, MessageQueue, type QueueName } from 'ipckit/sysv'
-import { afterEach } from 'vitest'
-import { newKey } from '../helpers/names.ts'
+import { Opened } from '../helpers/opened.ts'
 
-export class Queues {
-  readonly #opened: MessageQueue[] = []
-  readonly #ids = new Set<number>()
-
-  constructor() {
-    afterEach(() => this.clear())
-  }
-
+export class Queues extends Opened<MessageQueue, number> {
   /** A new queue, by default a private one. */
   create(options?: CreateOptions, name: QueueName = 'private'): MessageQueue {
     return this.keep(MessageQueue.create(name, options))
@@ -25,31 +17,13 @@ export class Queues {
     return this.open({ id: queue.stat().id })
   }
 
-  /** To be closed and removed too. */
-  keep(queue: MessageQueue): MessageQueue {
-    this.#opened.push(queue)
-    this.#ids.add(queue.stat().id)
-    return queue
+  protected override keyOf(queue: MessageQueue): number {
+    return queue.stat().id
   }
 
-  async clear(): Promise<void> {
-    await Promise.all(this.#opened.splice(0).map((queue) => queue.close()))
-    for (const id of this.#ids) {
-      this.#ids.delete(id)
-      try {
-        const queue = MessageQueue.open({ id })
-        queue.unlink()
-        await queue.close()
-      } catch {
-        // Removed by the test.
-      }
-    }
+  protected override async remove(id: number): Promise<void> {
+    const queue = MessageQueue.open({ id })
+    queue.unlink()
+    await queue.close()
   }
-}
-
-export { newKey }
-
-/** Bytes that tell their place and a number. */
-export function pattern(length: number, number = 0): Buffer {
-  return Buffer.from(Uint8Array.from({ length }, (_, at) => (at * 131 + (at >> 8) + number) & 0xff))
 }
