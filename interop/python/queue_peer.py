@@ -4,13 +4,13 @@
 It has the command line, the commands and the answers of queue-peer (c/queue_peer.c).
 """
 
-import json
 import struct
 import sys
 
 import ipckit
 from ipckit._records import QUEUE_STRUCTURES
 
+from dialogue import converse
 from messages import fnv1a64
 
 TICK = "struct{id:i32,px:f64,sym:char[8]}"
@@ -150,32 +150,5 @@ def name_of(error):
     return names.get(type(error), f"{type(error).__name__}: {error}")
 
 
-def answer(call, *arguments):
-    try:
-        told = call(*arguments)
-    except Exception as error:
-        told = {"error": name_of(error)}
-    print(json.dumps(told if isinstance(told, dict) else {"ok": 0}, ensure_ascii=False), flush=True)
-    return told
-
-
-def main():
-    if sys.argv[1:] == ["sizes"]:
-        import ctypes
-
-        print(json.dumps({name: ctypes.sizeof(kind) for name, kind in QUEUE_STRUCTURES.items()}))
-        return 0
-    peer = answer(Peer, *sys.argv[1:])
-    if isinstance(peer, dict):
-        return 1
-    for line in sys.stdin:
-        word, *arguments = line.split()
-        numbers = [int(text) if text.isdigit() else text for text in arguments]
-        answer(getattr(peer, word), *numbers)
-        if word == "close":
-            return 0
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(converse(Peer, name_of, QUEUE_STRUCTURES))

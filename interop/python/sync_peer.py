@@ -5,11 +5,12 @@ It has the command line, the commands and the answers of sync-peer (c/sync_peer.
 """
 
 import ctypes
-import json
 import sys
 
 import ipckit
 from ipckit._records import SYNC_STRUCTURES
+
+from dialogue import converse
 
 KINDS = {
     "lock": ipckit.Lock,
@@ -133,29 +134,5 @@ def name_of(error):
     return ERRORS.get(type(error), f"{type(error).__name__}: {error}")
 
 
-def answer(call, *arguments):
-    try:
-        told = call(*arguments)
-    except Exception as error:
-        told = {"error": name_of(error)}
-    print(json.dumps(told if isinstance(told, dict) else {"ok": 0}), flush=True)
-    return told
-
-
-def main():
-    if sys.argv[1:] == ["sizes"]:
-        print(json.dumps({name: ctypes.sizeof(kind) for name, kind in SYNC_STRUCTURES.items()}))
-        return 0
-    peer = answer(Peer, *sys.argv[1:])
-    if isinstance(peer, dict):
-        return 1
-    for line in sys.stdin:
-        word, *arguments = line.split()
-        answer(getattr(peer, word), *map(int, arguments))
-        if word == "close":
-            return 0
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(converse(Peer, name_of, SYNC_STRUCTURES))
