@@ -3,15 +3,14 @@
  * others go on, within a hard bound after the kill. The second part runs the same with the package in Python, and, as a
  * counter-check, with multiprocessing itself, which does hang.
  */
-import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { json, Queue } from 'ipckit'
 import { Barrier, BrokenBarrierError, Condition, Event, Lock, RLock, Semaphore } from 'ipckit/sync'
 import { beforeAll, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { until } from '../helpers/waiting.ts'
-import { buildPeers, python } from '../interop/peers.ts'
-import { environment, root } from '../interop/ring-peers.ts'
+import { buildPeers } from '../interop/peers.ts'
+import { runPythonTests } from '../interop/python-package.ts'
 import { keep as keepQueue, newAddress } from '../shm/support.ts'
 import { keep, name, Remote, soon } from '../sync/support.ts'
 
@@ -126,14 +125,8 @@ beforeAll(buildPeers)
 test('in Python: with our classes none hangs, with those of multiprocessing all nine do', {
   timeout: 240_000,
 }, () => {
-  const { status, stderr } = spawnSync(python, ['-B', '-m', 'unittest', 'deaths_test'], {
-    cwd: `${root}/interop/python/tests`,
-    env: { ...environment, PYTHONPATH: `${root}/interop/python` },
-    encoding: 'utf8',
-    timeout: 230_000,
-  })
-  expect(status, stderr).toBe(0)
-  const table = stderr.split('\n').filter((line) => / hangs +goes on after \d+ ms$/.test(line))
-  console.log(stderr.split('\n').slice(1, 11).join('\n'))
+  const said = runPythonTests('deaths_test', 230_000).split('\n')
+  const table = said.filter((line) => / hangs +goes on after \d+ ms$/.test(line))
+  console.log(said.slice(1, 11).join('\n'))
   expect(table).toHaveLength(9)
 })

@@ -11,13 +11,12 @@
  * - `test_fork` with `fork`: a process of Node.js cannot fork. The other process is a new one that opens the queue.
  * - `join_thread`, `cancel_join_thread`: there is no feeder thread to wait for; what was put is there.
  */
-import { spawnSync } from 'node:child_process'
 import { ClosedError, json, Queue, type SharedQueue, TimeoutError } from 'ipckit'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { isPending } from '../helpers/waiting.ts'
-import { buildPeers, python } from '../interop/peers.ts'
-import { environment, root } from '../interop/ring-peers.ts'
+import { buildPeers } from '../interop/peers.ts'
+import { runPythonTests } from '../interop/python-package.ts'
 import { keep, newAddress } from '../shm/support.ts'
 
 endAgents()
@@ -222,12 +221,6 @@ describe('in Python', () => {
   beforeAll(buildPeers)
 
   test('the package does the same', () => {
-    const { status, stderr } = spawnSync(python, ['-B', '-m', 'unittest', 'queues_test'], {
-      cwd: `${root}/interop/python/tests`,
-      env: { ...environment, PYTHONPATH: `${root}/interop/python` },
-      encoding: 'utf8',
-    })
-    expect(status, stderr).toBe(0)
-    expect(stderr).toMatch(/Ran [1-9]\d+ tests/)
+    expect(runPythonTests('queues_test')).toMatch(/Ran [1-9]\d+ tests/)
   })
 })

@@ -10,8 +10,9 @@ import { gunzipSync } from 'node:zlib'
 import { Queue, raw } from 'ipckit'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { newName } from '../helpers/names.ts'
-import { buildPeers, python } from './peers.ts'
-import { environment, type Language, languages, peers, QueuePeer, root } from './ring-peers.ts'
+import { buildPeers } from './peers.ts'
+import { runPython } from './python-package.ts'
+import { type Language, languages, peers, QueuePeer } from './ring-peers.ts'
 
 interface Message {
   id: number
@@ -81,8 +82,7 @@ const complaints: Record<Language, (name: string) => Promise<string | undefined>
   },
   async Python(name) {
     const script = 'import ipckit, sys; ipckit.Queue.open(sys.argv[1], "raw").close()'
-    const env = { ...environment, PYTHONPATH: `${root}/interop/python` }
-    const { status, stderr } = spawnSync(python, ['-B', '-c', script, name], { encoding: 'utf8', env })
+    const { status, stderr } = runPython(['-c', script, name])
     return status === 0 ? undefined : stderr.trimEnd().split('\n').at(-1)
   },
 }

@@ -12,7 +12,8 @@ import { unlink } from 'ipckit/shm'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { newName } from '../helpers/names.ts'
 import { until } from '../helpers/waiting.ts'
-import { buildPeers, python } from './peers.ts'
+import { buildPeers } from './peers.ts'
+import { runPython, runPythonTests } from './python-package.ts'
 import {
   environment,
   type Language,
@@ -309,16 +310,8 @@ test('the example worker in C ends when Node shuts the queue down, and refuses a
   expect(await ended).toBe(0)
 })
 
-/** Runs a program in Python with the package of this repository. */
-function runPython(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
-  const env = { ...environment, PYTHONPATH: `${root}/interop/python`, ...options.env }
-  return spawnSync(python, ['-B', ...args], { encoding: 'utf8', timeout: 120_000, ...options, env })
-}
-
 test('the package in Python does what its own tests say', () => {
-  const { status, stderr } = runPython(['-m', 'unittest', 'ipckit_test'], { cwd: `${root}/test/interop` })
-  expect(status, stderr).toBe(0)
-  expect(stderr).toMatch(/Ran [1-9]\d+ tests/)
+  expect(runPythonTests('ipckit_test')).toMatch(/Ran [1-9]\d+ tests/)
 })
 
 test('without libipckit the package in Python says how to build it', () => {

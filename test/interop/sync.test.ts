@@ -2,12 +2,13 @@
  * Locks and their friends between Node, C and Python: every holder with every contender, and every death of one with
  * every survivor. C stands on libipckit itself, Python on the package of interop/python.
  */
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { name as newName, soon } from '../sync/support.ts'
-import { buildPeers, python } from './peers.ts'
-import { environment, languages, pairs, root } from './ring-peers.ts'
+import { buildPeers } from './peers.ts'
+import { runPythonTests } from './python-package.ts'
+import { environment, languages, pairs } from './ring-peers.ts'
 import { type Kind, type Language, peers, SyncPeer } from './sync-peers.ts'
 
 beforeAll(buildPeers)
@@ -234,12 +235,5 @@ test('the structures of the package in Python are as large as those of the heade
 test('the package in Python does what its own tests of locks and their friends say', {
   timeout: 180_000,
 }, () => {
-  const { status, stderr } = spawnSync(python, ['-B', '-m', 'unittest', 'clients_test'], {
-    cwd: `${root}/interop/python/tests`,
-    env: { ...environment, PYTHONPATH: `${root}/interop/python` },
-    encoding: 'utf8',
-    timeout: 170_000,
-  })
-  expect(status, stderr).toBe(0)
-  expect(stderr).toMatch(/Ran [1-9]\d+ tests/)
+  expect(runPythonTests('clients_test', 170_000)).toMatch(/Ran [1-9]\d+ tests/)
 })

@@ -16,7 +16,8 @@ import { Program } from '../helpers/program.ts'
 import { long, randomFrom, seed } from '../helpers/random.ts'
 import { until } from '../helpers/waiting.ts'
 import { buildPeers, python } from '../interop/peers.ts'
-import { buildFixture, environment, root } from '../interop/ring-peers.ts'
+import { packageEnvironment } from '../interop/python-package.ts'
+import { buildFixture } from '../interop/ring-peers.ts'
 import { audit, type Books, emptyBooks, enterConsumer, enterProducer, readLedgers } from './storm-ledgers.ts'
 import { keep, newAddress } from './support.ts'
 
@@ -104,8 +105,11 @@ test(`whoever dies, nothing is lost and what comes twice says so, ${enough > 0 ?
     (role: Role, fate: string): Starter =>
     (ledger, incarnation) => {
       const words = [role, queue.address, ledger, incarnation, seed + incarnation, fate]
-      const env = { ...environment, PYTHONPATH: `${root}/interop/python` }
-      return new Program(here, 'storm_peer.py', words, { command: python, node: ['-B'], env })
+      return new Program(here, 'storm_peer.py', words, {
+        command: python,
+        node: ['-B'],
+        env: packageEnvironment,
+      })
     }
   const aborting = (starter: Starter) => Object.assign(starter, { aborts: true })
   const starters: [Role, Starter][] = [
