@@ -17,12 +17,8 @@ import {
   u64,
 } from 'ipckit'
 import { describe, expect, it } from 'vitest'
+import { encode, memory, one } from './encoding.js'
 import type { AnyStruct } from './random.js'
-
-const memory = new Uint8Array(4096)
-const one = (type: FieldType<unknown>): AnyStruct => struct({ x: type })
-const encode = (codec: AnyStruct, value: unknown): Buffer =>
-  Buffer.from(memory.subarray(0, codec.encode(value as Record<string, unknown>, memory, 0)))
 
 describe('a field refuses what its type cannot hold, by name:', () => {
   const integer = (min: number, max: number) => `an integer from ${min} to ${max}`

@@ -17,13 +17,8 @@ import {
   u64,
 } from 'ipckit'
 import { describe, expect, it } from 'vitest'
+import { encode, memory, one } from './encoding.js'
 import { type AnyStruct, Random, seed } from './random.js'
-
-// Room for the largest of the random structs.
-const memory = new Uint8Array(2 ** 20)
-const one = (type: FieldType<unknown>): AnyStruct => struct({ x: type })
-const encode = (codec: AnyStruct, value: unknown): Buffer =>
-  Buffer.from(memory.subarray(0, codec.encode(value as Record<string, unknown>, memory, 0)))
 
 describe('the layout of a struct', () => {
   it('is that of C: fields at multiples of their alignment, the size rounded up', () => {
