@@ -104,7 +104,8 @@ const closed = {
   peek: 'ERR_IPC_CLOSED',
   stat: 'ERR_IPC_CLOSED',
   unlink: 'ERR_IPC_CLOSED',
-}
+  'opening it again': 'done',
+} satisfies Outcomes
 const removed: Outcomes = {
   ...always,
   ...puts('EIDRM'),
@@ -134,6 +135,22 @@ function incapable(subject: Subject, waiting: Partial<Outcomes> = {}): Partial<O
 const empty = async (queue: Handle) => void (await queue.get())
 const cannotBlock = 'ERR_IPC_UNSUPPORTED'
 
+const whenEmpty: Omit<State, 'enter'> = {
+  expected: {
+    ...there,
+    ...puts('done'),
+    tryPut: 'done',
+    ...gets('waits'),
+    tryGet: 'nothing',
+    peek: 'nothing',
+  },
+  but: (subject) => incapable(subject, { getSync: cannotBlock }),
+}
+const whenFull: Omit<State, 'enter'> = {
+  expected: { ...there, ...puts('waits'), tryPut: 'no', ...gets('value'), tryGet: 'value', peek: 'value' },
+  but: (subject) => incapable(subject, { putSync: cannotBlock }),
+}
+
 const states: Record<string, State> = {
   'with a value and room': {
     enter() {},
@@ -142,47 +159,29 @@ const states: Record<string, State> = {
   },
   empty: {
     enter: empty,
-    expected: {
-      ...there,
-      ...puts('done'),
-      tryPut: 'done',
-      ...gets('waits'),
-      tryGet: 'nothing',
-      peek: 'nothing',
-    },
-    but: (subject) => incapable(subject, { getSync: cannotBlock }),
+    ...whenEmpty,
   },
   full: {
     enter: (queue) => fill(queue, 1),
-    expected: { ...there, ...puts('waits'), tryPut: 'no', ...gets('value'), tryGet: 'value', peek: 'value' },
-    but: (subject) => incapable(subject, { putSync: cannotBlock }),
+    ...whenFull,
   },
   'in which a get waits': {
     async enter(queue) {
       await queue.get()
       await startWaiting(queue.get())
     },
-    expected: {
-      ...there,
-      ...puts('done'),
-      tryPut: 'done',
-      ...gets('waits'),
-      tryGet: 'nothing',
-      peek: 'nothing',
-    },
-    but: (subject) => incapable(subject, { getSync: cannotBlock }),
+    ...whenEmpty,
   },
   'in which a put waits': {
     async enter(queue) {
       fill(queue, 1)
       await startWaiting(queue.put(unit(8)))
     },
-    expected: { ...there, ...puts('waits'), tryPut: 'no', ...gets('value'), tryGet: 'value', peek: 'value' },
-    but: (subject) => incapable(subject, { putSync: cannotBlock }),
+    ...whenFull,
   },
   closed: {
     enter: (queue) => queue.close(),
-    expected: { ...closed, 'opening it again': 'done' },
+    expected: closed,
   },
   'closed while a get waited': {
     async enter(queue) {
@@ -190,7 +189,7 @@ const states: Record<string, State> = {
       await startWaiting(queue.get())
       await queue.close()
     },
-    expected: { ...closed, 'opening it again': 'done' },
+    expected: closed,
   },
   'closed while a put waited': {
     async enter(queue) {
@@ -198,7 +197,7 @@ const states: Record<string, State> = {
       await startWaiting(queue.put(unit(8)))
       await queue.close()
     },
-    expected: { ...closed, 'opening it again': 'done' },
+    expected: closed,
   },
   'removed by another handle': {
     async enter(queue, other) {
