@@ -37,39 +37,48 @@ type Row = [method: string, call: (it: never) => unknown, ...said: string[]]
 const soon = { timeoutMs: 20 }
 const waits = ['ok', timeout, gone, corrupt, closed]
 const tries = ['ok', 'nothing', gone, corrupt, closed]
+/** Waits for what nobody does. */
+const outwaits = [timeout, timeout, gone, corrupt, closed]
+/** Needs a lock that is not held here. */
+const unheld = [notHeld, notHeld, notHeld, notHeld, closed]
+/** Needs an object that is not damaged, and nothing of others. */
+const whole = ['ok', 'ok', 'ok', corrupt, closed]
+/** Reads or writes the bytes of a value themselves. */
+const touches = ['ok', 'ok', 'ok', truncated, closed]
+const always = ['ok', 'ok', 'ok', 'ok', 'ok']
 
 const lockable: Row[] = [
   ['acquire', (it: Lock) => it.acquire(soon), ...waits],
   ['acquireSync', (it: Lock) => it.acquireSync(soon), ...waits],
   ['tryAcquire', (it: Lock) => it.tryAcquire(), ...tries],
   ['run', (it: Lock) => it.run(() => 'ran', soon), ...waits],
-  ['release', (it: Lock) => it.release(), notHeld, notHeld, notHeld, notHeld, closed],
-  ['locked', (it: Lock) => it.locked, 'ok', 'ok', 'ok', corrupt, closed],
-] as unknown as Row[]
+  ['release', (it: Lock) => it.release(), ...unheld],
+  ['locked', (it: Lock) => it.locked, ...whole],
+]
 
 const permits: Row[] = [
   ['acquire', (it: Semaphore) => it.acquire(soon), ...waits],
   ['acquireSync', (it: Semaphore) => it.acquireSync(soon), ...waits],
   ['tryAcquire', (it: Semaphore) => it.tryAcquire(), ...tries],
   ['run', (it: Semaphore) => it.run(() => 'ran', soon), ...waits],
-  ['value', (it: Semaphore) => it.value, 'ok', 'ok', 'ok', corrupt, closed],
-] as unknown as Row[]
+  ['value', (it: Semaphore) => it.value, ...whole],
+]
 
 /** Of every class. */
 const common: Row[] = [
-  ['stat', (it: Lock) => it.stat(), 'ok', 'ok', 'ok', corrupt, closed],
+  ['stat', (it: Lock) => it.stat(), ...whole],
   ['unlink', (it: Lock) => it.unlink() ?? 'gone', 'ok', 'ok', 'ENOENT', 'ok', closed],
-  ['duplicateDescriptor', (it: Lock) => closeIt(it.duplicateDescriptor()), 'ok', 'ok', 'ok', corrupt, closed],
-  ['close', async (it: Lock) => (await it.close()) ?? 'closed', 'ok', 'ok', 'ok', 'ok', 'ok'],
-  ['ref', (it: Lock) => it.ref(), 'ok', 'ok', 'ok', 'ok', 'ok'],
-  ['unref', (it: Lock) => it.unref(), 'ok', 'ok', 'ok', 'ok', 'ok'],
-  ['address', (it: Lock) => it.address, 'ok', 'ok', 'ok', 'ok', 'ok'],
-  ['name', (it: Lock) => it.name, 'ok', 'ok', 'ok', 'ok', 'ok'],
-  ['closed', (it: Lock) => it.closed || 'open', 'ok', 'ok', 'ok', 'ok', 'ok'],
-] as unknown as Row[]
+  ['duplicateDescriptor', (it: Lock) => closeIt(it.duplicateDescriptor()), ...whole],
+  ['close', async (it: Lock) => (await it.close()) ?? 'closed', ...always],
+  ['ref', (it: Lock) => it.ref(), ...always],
+  ['unref', (it: Lock) => it.unref(), ...always],
+  ['address', (it: Lock) => it.address, ...always],
+  ['name', (it: Lock) => it.name, ...always],
+  ['closed', (it: Lock) => it.closed || 'open', ...always],
+]
 
 const memory = (read: (it: never) => unknown, ...more: Row[]): Row[] => [
-  ['reading', read, 'ok', 'ok', 'ok', truncated, closed],
+  ['reading', read, ...touches],
   ...more,
 ]
 
@@ -85,14 +94,11 @@ const kinds: Record<string, { make(fresh: string): { close(): Promise<void> }; h
         ['acquireSharedSync', (it: RWLock) => it.acquireSharedSync(soon), ...waits],
         ['tryAcquireShared', (it: RWLock) => it.tryAcquireShared(), ...tries],
         ['runShared', (it: RWLock) => it.runShared(() => 'ran', soon), ...waits],
-      ] as unknown as Row[],
+      ],
     },
     Semaphore: {
       make: (fresh) => Semaphore.create(fresh),
-      rows: [
-        ...permits,
-        ['release', (it: Semaphore) => it.release() ?? 'given', 'ok', 'ok', 'ok', corrupt, closed],
-      ] as unknown as Row[],
+      rows: [...permits, ['release', (it: Semaphore) => it.release() ?? 'given', ...whole]],
     },
     BoundedSemaphore: {
       make: (fresh) => BoundedSemaphore.create(fresh),
@@ -107,111 +113,66 @@ const kinds: Record<string, { make(fresh: string): { close(): Promise<void> }; h
           corrupt,
           closed,
         ],
-      ] as unknown as Row[],
+      ],
     },
     Condition: {
       make: (fresh) => Condition.create(fresh),
       rows: [
         ...lockable,
-        ['wait', (it: Condition) => it.wait(soon), notHeld, notHeld, notHeld, notHeld, closed],
-        ['waitSync', (it: Condition) => it.waitSync(soon), notHeld, notHeld, notHeld, notHeld, closed],
-        ['waitFor', (it: Condition) => it.waitFor(() => 1), notHeld, notHeld, notHeld, notHeld, closed],
-        [
-          'waitForSync',
-          (it: Condition) => it.waitForSync(() => 1),
-          notHeld,
-          notHeld,
-          notHeld,
-          notHeld,
-          closed,
-        ],
-        ['notify', (it: Condition) => it.notify(), notHeld, notHeld, notHeld, notHeld, closed],
-        ['notifyAll', (it: Condition) => it.notifyAll(), notHeld, notHeld, notHeld, notHeld, closed],
-      ] as unknown as Row[],
+        ['wait', (it: Condition) => it.wait(soon), ...unheld],
+        ['waitSync', (it: Condition) => it.waitSync(soon), ...unheld],
+        ['waitFor', (it: Condition) => it.waitFor(() => 1), ...unheld],
+        ['waitForSync', (it: Condition) => it.waitForSync(() => 1), ...unheld],
+        ['notify', (it: Condition) => it.notify(), ...unheld],
+        ['notifyAll', (it: Condition) => it.notifyAll(), ...unheld],
+      ],
     },
     Event: {
       make: (fresh) => Event.create(fresh),
       rows: [
-        ['wait', (it: Event) => it.wait(soon), timeout, timeout, gone, corrupt, closed],
-        ['waitSync', (it: Event) => it.waitSync(soon), timeout, timeout, gone, corrupt, closed],
-        ['set', (it: Event) => it.set() ?? 'set', 'ok', 'ok', 'ok', corrupt, closed],
-        ['clear', (it: Event) => it.clear() ?? 'clear', 'ok', 'ok', 'ok', corrupt, closed],
-        ['isSet', (it: Event) => it.isSet, 'ok', 'ok', 'ok', corrupt, closed],
-      ] as unknown as Row[],
+        ['wait', (it: Event) => it.wait(soon), ...outwaits],
+        ['waitSync', (it: Event) => it.waitSync(soon), ...outwaits],
+        ['set', (it: Event) => it.set() ?? 'set', ...whole],
+        ['clear', (it: Event) => it.clear() ?? 'clear', ...whole],
+        ['isSet', (it: Event) => it.isSet, ...whole],
+      ],
     },
     Barrier: {
       make: (fresh) => Barrier.create(fresh, { parties: 2 }),
       rows: [
-        ['wait', (it: Barrier) => it.wait(soon), timeout, timeout, gone, corrupt, closed],
-        ['waitSync', (it: Barrier) => it.waitSync(soon), timeout, timeout, gone, corrupt, closed],
-        ['abort', (it: Barrier) => it.abort() ?? 'broken', 'ok', 'ok', 'ok', corrupt, closed],
-        ['reset', (it: Barrier) => it.reset() ?? 'whole', 'ok', 'ok', 'ok', corrupt, closed],
-        ['parties', (it: Barrier) => it.parties, 'ok', 'ok', 'ok', 'ok', 'ok'],
-        ['nWaiting', (it: Barrier) => it.nWaiting, 'ok', 'ok', 'ok', corrupt, closed],
-        ['broken', (it: Barrier) => it.broken, 'ok', 'ok', 'ok', corrupt, closed],
-      ] as unknown as Row[],
+        ['wait', (it: Barrier) => it.wait(soon), ...outwaits],
+        ['waitSync', (it: Barrier) => it.waitSync(soon), ...outwaits],
+        ['abort', (it: Barrier) => it.abort() ?? 'broken', ...whole],
+        ['reset', (it: Barrier) => it.reset() ?? 'whole', ...whole],
+        ['parties', (it: Barrier) => it.parties, ...always],
+        ['nWaiting', (it: Barrier) => it.nWaiting, ...whole],
+        ['broken', (it: Barrier) => it.broken, ...whole],
+      ],
     },
     RawValue: {
       make: (fresh) => RawValue.create(fresh, i32),
       rows: memory(
         (it: RawValue<number>) => it.value,
-        ['add', (it: RawValue<number>) => it.add(1), 'ok', 'ok', 'ok', truncated, closed] as unknown as Row,
-        [
-          'compareExchange',
-          (it: RawValue<number>) => it.compareExchange(0, 1),
-          ...['ok', 'ok', 'ok', truncated, closed],
-        ] as unknown as Row,
+        ['add', (it: RawValue<number>) => it.add(1), ...touches],
+        ['compareExchange', (it: RawValue<number>) => it.compareExchange(0, 1), ...touches],
       ),
     },
     Value: {
       make: (fresh) => Value.create(fresh, i32),
-      rows: memory((it: Value<number>) => it.value, [
-        'getLock',
-        (it: Value<number>) => it.getLock(),
-        ...['ok', 'ok', 'ok', corrupt, closed],
-      ] as unknown as Row),
+      rows: memory(
+        (it: Value<number>) => it.value,
+        ['getLock', (it: Value<number>) => it.getLock(), ...whole],
+      ),
     },
     RawArray: {
       make: (fresh) => RawArray.create(fresh, i32, 2),
       rows: memory(
         (it: RawArray<number>) => it.at(0),
-        [
-          'set',
-          (it: RawArray<number>) => it.set(0, 1) ?? 1,
-          'ok',
-          'ok',
-          'ok',
-          truncated,
-          closed,
-        ] as unknown as Row,
-        [
-          'slice',
-          (it: RawArray<number>) => it.slice(),
-          'ok',
-          'ok',
-          'ok',
-          truncated,
-          closed,
-        ] as unknown as Row,
-        ['fill', (it: RawArray<number>) => it.fill(1), 'ok', 'ok', 'ok', truncated, closed] as unknown as Row,
-        [
-          'add',
-          (it: RawArray<number>) => it.add(0, 1),
-          'ok',
-          'ok',
-          'ok',
-          truncated,
-          closed,
-        ] as unknown as Row,
-        [
-          'iterating',
-          (it: RawArray<number>) => [...it],
-          'ok',
-          'ok',
-          'ok',
-          truncated,
-          closed,
-        ] as unknown as Row,
+        ['set', (it: RawArray<number>) => it.set(0, 1) ?? 1, ...touches],
+        ['slice', (it: RawArray<number>) => it.slice(), ...touches],
+        ['fill', (it: RawArray<number>) => it.fill(1), ...touches],
+        ['add', (it: RawArray<number>) => it.add(0, 1), ...touches],
+        ['iterating', (it: RawArray<number>) => [...it], ...touches],
       ),
     },
     Array: {
