@@ -246,18 +246,13 @@ TEST(Forks, TheChildIsRefusedAndTheParentsDeathIsSeenWhileTheChildLives) {
 TEST(Forks, AChildThatNeverHeardOfTheQueueDoesNotKeepItsParentAlive) {
   Queue queue;
   put(queue, "job");
-  Signpost ready;
-  Child parent([&] {
+  Resident parent([&] {
     lease_in_child(queue.name());
     if (fork() == 0) {
-      ready.reached();
       sleep(2);
       _exit(0);
     }
-    pause();
-    return 0;
   });
-  ready.await();
   parent.signal(SIGKILL);
   EXPECT_EQ(parent.join(), 128 + SIGKILL);
   EXPECT_EQ(get(queue, kSecond), "job");

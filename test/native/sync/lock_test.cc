@@ -246,18 +246,13 @@ TEST(Lock, AForkedChildIsRefusedAndItsParentKeepsTheLock) {
 
 TEST(Lock, TheDeathOfAParentIsSeenWhileItsChildLives) {
   Sync lock(IPCKIT_KIND_LOCK);
-  Signpost ready;
-  Child parent([&] {
+  Resident parent([&] {
     acquire(open_in_child(lock.name()));
     if (fork() == 0) {
-      ready.reached();
       sleep(2);
       _exit(0);
     }
-    pause();
-    return 0;
   });
-  ready.await();
   parent.signal(SIGKILL);
   EXPECT_NE(acquire_from_dead(lock, IPCKIT_ACQUIRE, kSecond), 0U);
 }
