@@ -1,5 +1,5 @@
 /** What the kernel allows here: its settings, and what this process may do. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 
 /**
@@ -28,4 +28,24 @@ export function changeSetting(setting: string, value: number): void {
   const before = readSetting(setting)
   onTestFinished(() => writeFileSync(`/proc/sys/${setting}`, String(before)))
   writeFileSync(`/proc/sys/${setting}`, String(value))
+}
+
+/** An object of System V, as the settings of the kernel call it. */
+type SystemVKind = 'msg' | 'sem' | 'shm'
+const nextIdOf = (kind: SystemVKind) => `/proc/sys/kernel/${kind}_next_id`
+
+/** Whether {@link chooseNextId} works here: the kernel has these settings with CONFIG_CHECKPOINT_RESTORE. */
+export function canChooseIds(kind: SystemVKind): boolean {
+  if (!ownNamespace) return false
+  try {
+    closeSync(openSync(nextIdOf(kind), 'w'))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The next object that is made has this id, when no other has it. */
+export function chooseNextId(kind: SystemVKind, id: number): void {
+  writeFileSync(nextIdOf(kind), String(id))
 }

@@ -2,12 +2,11 @@
  * Ids of System V queues are numbers that come round again. A handle that rested while its queue was removed and
  * its id given to another must not touch the other; and whatever others do to the queue it has, it is the same.
  */
-import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CreateOptions, MessageQueue, QueueName } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
-import { ownNamespace } from '../helpers/kernel.ts'
+import { canChooseIds, chooseNextId } from '../helpers/kernel.ts'
 import { newKey } from '../helpers/names.ts'
 import { pattern } from '../helpers/pattern.ts'
 import { until } from '../helpers/waiting.ts'
@@ -25,22 +24,9 @@ async function nextSecond(queue: MessageQueue): Promise<void> {
   await until(() => Date.now() >= made + 1100)
 }
 
-/** The kernel has this setting with CONFIG_CHECKPOINT_RESTORE. */
-const nextId = '/proc/sys/kernel/msg_next_id'
-
-function canChooseIds(): boolean {
-  if (!ownNamespace) return false
-  try {
-    closeSync(openSync(nextId, 'w'))
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** Makes a queue with this very id. */
 function createWithId(id: number, name: QueueName, options?: CreateOptions): MessageQueue {
-  writeFileSync(nextId, String(id))
+  chooseNextId('msg', id)
   const queue = queues.create(options, name)
   expect(queue.stat().id).toBe(id)
   return queue
@@ -74,7 +60,7 @@ async function expectRecycled(handle: MessageQueue, fresh: MessageQueue): Promis
   expect(fresh.stat()).toMatchObject({ depth, mode: 0o600 })
 }
 
-if (canChooseIds()) {
+if (canChooseIds('msg')) {
   describe('a queue whose id was given to another queue', () => {
     test('is refused by every call of its handle, and the other is not touched', async () => {
       const key = newKey()

@@ -5,12 +5,12 @@
  * Not here: semctl03's and semop02's wrong pointers (EFAULT) and unknown commands, which cannot be said here.
  */
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SemaphoreSet } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
-import { ownNamespace } from '../helpers/kernel.ts'
+import { canChooseIds, chooseNextId, ownNamespace } from '../helpers/kernel.ts'
 import { newKey } from '../helpers/names.ts'
 import { until } from '../helpers/waiting.ts'
 import { Sets } from './semaphore-support.ts'
@@ -236,23 +236,13 @@ describe('semctl', () => {
 })
 
 describe('an id that was given to another set', () => {
-  const nextId = '/proc/sys/kernel/sem_next_id'
-  const canChooseIds = () => {
-    try {
-      closeSync(openSync(nextId, 'w'))
-      return ownNamespace
-    } catch {
-      return false
-    }
-  }
-
-  test.runIf(canChooseIds())('is refused by every call, and the other set is not touched', async () => {
+  test.runIf(canChooseIds('sem'))('is refused by every call, and the other set is not touched', async () => {
     const key = newKey()
     const set = sets.create([1], {}, key)
     const handle = sets.open(key)
     const { id } = set.stat()
     set.unlink()
-    writeFileSync(nextId, String(id))
+    chooseNextId('sem', id)
     const fresh = sets.create([9], {}, newKey())
     expect(fresh.stat().id).toBe(id)
     await sleep(300)

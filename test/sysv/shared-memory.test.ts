@@ -11,13 +11,13 @@
  * | hugeshm* | SHM_HUGETLB cannot be asked for |
  */
 import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { f64, i32, i64, offsetOf, snapshot, struct } from 'ipckit'
 import { ftok, SharedMemory } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
-import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
+import { canChooseIds, changeSetting, chooseNextId, ownNamespace } from '../helpers/kernel.ts'
 import { newKey } from '../helpers/names.ts'
 import { withUmask } from '../helpers/umask.ts'
 import { Memories } from './memories.ts'
@@ -331,24 +331,13 @@ describe('shmctl', () => {
 })
 
 describe('an id', () => {
-  const nextId = '/proc/sys/kernel/shm_next_id'
-  function mayChoose(): boolean {
-    if (!ownNamespace) return false
-    try {
-      closeSync(openSync(nextId, 'w'))
-      return true
-    } catch {
-      return false
-    }
-  }
-
-  test.runIf(mayChoose())(
+  test.runIf(canChooseIds('shm'))(
     'is not given to another segment while it is attached, though it was removed',
     () => {
       const memory = memories.create()
       const { id } = memory.stat()
       memory.unlink()
-      writeFileSync(nextId, String(id))
+      chooseNextId('shm', id)
       const other = memories.create()
       expect(other.stat().id).not.toBe(id)
       memory.write(0, hello)
@@ -357,13 +346,13 @@ describe('an id', () => {
     },
   )
 
-  test.runIf(mayChoose())('that comes round again does nothing to a handle that was closed', () => {
+  test.runIf(canChooseIds('shm'))('that comes round again does nothing to a handle that was closed', () => {
     const memory = memories.create()
     const { id } = memory.stat()
     const { buffer } = memory
     memory.unlink()
     memory.close()
-    writeFileSync(nextId, String(id))
+    chooseNextId('shm', id)
     const other = memories.create()
     expect(other.stat().id).toBe(id)
     other.write(0, hello)
