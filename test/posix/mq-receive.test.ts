@@ -4,11 +4,12 @@
  *
  * | there | why not here |
  * |---|---|
- * | mq_receive/3-1 | sizes over SSIZE_MAX cannot be asked for |
+ * | mq_receive/3-1, mq_timedreceive/3-1 | sizes over SSIZE_MAX cannot be asked for |
  * | mq_receive/6-1, mq_timedreceive/6-1 | which waiting process goes first is the kernel's affair |
- * | mq_receive/14-1, mq_timedreceive/12-1 | EBADMSG: Linux never corrupts a message |
+ * | mq_receive/14-1, mq_timedreceive/19-1 | EBADMSG: Linux never corrupts a message |
  * | mq_timedreceive/8-1, 9-1 | timeouts are spans on the monotonic clock, not points on the real one |
  * | mq_timedreceive/10-1, second half | a timeout is checked also when a message is there |
+ * | mq_timedreceive01 EMSGSIZE, EFAULT, EBADF of descriptors | memory and descriptors are the binding's own: mq_receive/2-1 |
  */
 import type { MessageQueue } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
@@ -21,29 +22,35 @@ import { nameOf, Queues } from './support.ts'
 const queues = new Queues()
 endAgents()
 
-/** The four ways to receive; each gives one message, and fails as a rejection. */
+/** The ways to receive; each gives one message, and fails as a rejection. Those in time are mq_timedreceive. */
 const receives: Record<string, (queue: MessageQueue, options?: object) => Promise<unknown>> = {
   receive: (queue, options) => queue.receive(options),
+  'receive in time': (queue) => queue.receive({ timeoutMs: 20_000 }),
   receiveSync: async (queue, options) => queue.receiveSync(options),
+  'receiveSync in time': async (queue) => queue.receiveSync({ timeoutMs: 20_000 }),
   tryReceive: async (queue) => queue.tryReceive(),
   receiveMany: async (queue, options) => (await queue.receiveMany(1, options))[0],
 }
 const ways = Object.keys(receives)
 const way = (name: string) => receives[name] as (typeof receives)[string]
-const waitingWays = ways.filter((name) => name !== 'tryReceive')
+/** Those that take options. */
+const waitingWays = ['receive', 'receiveSync', 'receiveMany']
 
 describe('mq_receive, mq_timedreceive', () => {
-  test.each(ways)('mq_receive/1-1: %s takes the oldest message of the highest priority', async (name) => {
-    const queue = queues.create()
-    await queue.send(pattern(5, 1), { priority: 1 })
-    await queue.send(pattern(5, 2), { priority: 9 })
-    await queue.send(pattern(5, 3), { priority: 9 })
-    expect(await way(name)(queue)).toEqual({ data: pattern(5, 2), priority: 9 })
-    expect(await way(name)(queue)).toEqual({ data: pattern(5, 3), priority: 9 })
-    expect(await way(name)(queue)).toEqual({ data: pattern(5, 1), priority: 1 })
-  })
+  test.each(ways)(
+    'mq_receive/1-1, mq_timedreceive/1-1: %s takes the oldest message of the highest priority',
+    async (name) => {
+      const queue = queues.create()
+      await queue.send(pattern(5, 1), { priority: 1 })
+      await queue.send(pattern(5, 2), { priority: 9 })
+      await queue.send(pattern(5, 3), { priority: 9 })
+      expect(await way(name)(queue)).toEqual({ data: pattern(5, 2), priority: 9 })
+      expect(await way(name)(queue)).toEqual({ data: pattern(5, 3), priority: 9 })
+      expect(await way(name)(queue)).toEqual({ data: pattern(5, 1), priority: 1 })
+    },
+  )
 
-  test('mq_receive/2-1, mq_receive/12-1: a receiver has room for the largest message of any queue', async () => {
+  test('mq_receive/2-1, mq_receive/12-1, mq_timedreceive/2-1, mq_timedreceive/15-1: a receiver has room for the largest message of any queue', async () => {
     const sizes = [1, 64, 8192, 5]
     const all = sizes.map((maxMessageBytes) => queues.create({ capacity: 1, maxMessageBytes }))
     for (let round = 0; round < 3; round++) {
@@ -75,7 +82,7 @@ describe('mq_receive, mq_timedreceive', () => {
     })
   }
 
-  test('mq_receive/4-1: the priority comes with the message', async () => {
+  test('mq_receive/4-1, mq_timedreceive/4-1: the priority comes with the message', async () => {
     const queue = queues.create()
     for (const priority of [0, 1, 32_767]) {
       for (const name of ways) {
@@ -108,7 +115,7 @@ describe('mq_receive, mq_timedreceive', () => {
     expect(await received).toEqual({ data: expect.anything(), priority: 6 })
   })
 
-  test('mq_timedreceive/5-2, mq_timedreceive/18-1, mq_timedreceive/18-2: ETIMEDOUT is TimeoutError when the time is up, not before', async () => {
+  test('mq_timedreceive/5-2, mq_timedreceive/18-1, mq_timedreceive/18-2, mq_timedreceive01: ETIMEDOUT is TimeoutError when the time is up, not before', async () => {
     const queue = queues.create()
     for (const name of waitingWays) {
       for (const timeoutMs of [0, 1, 50]) {
@@ -123,18 +130,24 @@ describe('mq_receive, mq_timedreceive', () => {
     }
   })
 
-  test('mq_receive/13-1, mq_timedreceive/5-3, mq_timedreceive/16-1: EINTR when a signal that the process handles comes while its thread is blocked', async () => {
-    const queue = queues.create()
-    const agent = await Agent.start()
-    const theirs = await agent.open('posix.MessageQueue', 'open', nameOf(queue))
-    await agent.call('signals', 'handle', 'SIGINT')
-    const blocked = agent.call(theirs, 'receiveSync').catch((error: unknown) => error)
-    await until(() => sleepersIn('ppoll', agent.pid) > 0)
-    agent.kill('SIGINT')
-    expect(await blocked).toMatchObject({ code: 'EINTR', message: expect.stringContaining('signal') })
-    await queue.send(pattern(5))
-    expect(await agent.call(theirs, 'receiveSync')).toMatchObject({ priority: 0 })
-  })
+  test.each([
+    ['mq_receive/13-1', undefined],
+    ['mq_timedreceive/5-3, mq_timedreceive/16-1, mq_timedreceive01', { timeoutMs: 20_000 }],
+  ])(
+    '%s: EINTR when a signal that the process handles comes while its thread is blocked',
+    async (_, options) => {
+      const queue = queues.create()
+      const agent = await Agent.start()
+      const theirs = await agent.open('posix.MessageQueue', 'open', nameOf(queue))
+      await agent.call('signals', 'handle', 'SIGINT')
+      const blocked = agent.call(theirs, 'receiveSync', options).catch((error: unknown) => error)
+      await until(() => sleepersIn('ppoll', agent.pid) > 0)
+      agent.kill('SIGINT')
+      expect(await blocked).toMatchObject({ code: 'EINTR', message: expect.stringContaining('signal') })
+      await queue.send(pattern(5))
+      expect(await agent.call(theirs, 'receiveSync')).toMatchObject({ priority: 0 })
+    },
+  )
 
   test('mq_receive/13-1: other signals, and stopping and continuing, end no wait', async () => {
     const queue = queues.create()
@@ -151,26 +164,30 @@ describe('mq_receive, mq_timedreceive', () => {
     }
   })
 
-  test('mq_receive/7-1, mq_receive/10-1: EAGAIN when the queue is empty and the handle does not wait', async () => {
+  test('mq_receive/7-1, mq_receive/10-1, mq_timedreceive/7-1, mq_timedreceive/13-1, mq_timedreceive01: EAGAIN when the queue is empty and the handle does not wait', async () => {
     const queue = queues.create()
     expect(queue.tryReceive()).toBeUndefined()
     queue.setAttributes({ nonblock: true })
-    for (const name of waitingWays) {
+    for (const name of ways.filter((name) => name !== 'tryReceive')) {
       await expect(way(name)(queue)).rejects.toMatchObject({ code: 'EAGAIN', syscall: 'mq_receive' })
     }
   })
 
-  test('mq_receive/8-1: the data is as long as the message, and in memory of its own', async () => {
-    const queue = queues.create()
-    const kept: Buffer[] = []
-    for (const size of [0, 1, 63, 64, 0, 17]) {
-      await queue.send(pattern(size, size))
-      kept.push((await queue.receive()).data)
-    }
-    expect(kept).toEqual([0, 1, 63, 64, 0, 17].map((size) => pattern(size, size)))
-  })
+  test.each(ways)(
+    'mq_receive/8-1, mq_timedreceive/11-1: the data that %s gives is as long as the message, and in memory of its own',
+    async (name) => {
+      const queue = queues.create()
+      const kept: unknown[] = []
+      for (const size of [0, 1, 63, 64, 0, 17]) {
+        await queue.send(pattern(size, size))
+        kept.push(await way(name)(queue))
+        expect(queue.stat().depth).toBe(0)
+      }
+      expect(kept).toEqual([0, 1, 63, 64, 0, 17].map((size) => ({ data: pattern(size, size), priority: 0 })))
+    },
+  )
 
-  test('mq_receive/9-1: what fails takes nothing', async () => {
+  test('mq_receive/9-1, mq_timedreceive/12-1: what fails takes nothing', async () => {
     const queue = queues.create()
     await queue.send(pattern(5))
     const writer = queues.again(queue, { access: 'write' })
@@ -188,7 +205,7 @@ describe('mq_receive, mq_timedreceive', () => {
   })
 
   test.each(ways)(
-    'mq_receive/11-1, mq_receive/11-2: EBADF for %s by a handle that may only send',
+    'mq_receive/11-1, mq_receive/11-2, mq_timedreceive/14-1, mq_timedreceive01: EBADF for %s by a handle that may only send',
     async (name) => {
       const writer = queues.again(queues.create(), { access: 'write' })
       await expect(way(name)(writer)).rejects.toMatchObject({ code: 'EBADF', syscall: 'mq_receive' })
@@ -205,7 +222,7 @@ describe('mq_receive, mq_timedreceive', () => {
     }
   })
 
-  test('mq_timedreceive/17-1, mq_timedreceive/17-2, mq_timedreceive/17-3: timeouts that cannot be are refused', async () => {
+  test('mq_timedreceive/17-1, mq_timedreceive/17-2, mq_timedreceive/17-3, mq_timedreceive01: timeouts that cannot be are refused', async () => {
     const queue = queues.create()
     for (const name of waitingWays) {
       for (const timeoutMs of [-1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, 2 ** 53]) {

@@ -235,6 +235,18 @@ describe('msgctl', () => {
     })
   })
 
+  test('msgctl06: usage counts as many queues as list shows, and each is found by its id there', () => {
+    const made = Array.from({ length: 3 }, () => queues.create())
+    queues.create().unlink()
+    const shown = list()
+    expect(usage().queues).toBe(shown.length)
+    for (const queue of made) {
+      const { id } = queue.stat()
+      expect(shown.filter((entry) => entry.id === id)).toHaveLength(1)
+      expect(queues.open({ id }).stat()).toEqual(queue.stat())
+    }
+  })
+
   test('list shows every queue as it is', async () => {
     const key = newKey()
     const named = queues.create({ mode: 0o644 }, key)
