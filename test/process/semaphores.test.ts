@@ -1,7 +1,8 @@
 /**
  * The functional programs of the Open POSIX Test Suite (functional/semaphores): sem_conpro, sem_lock,
- * sem_philosopher, sem_readerwriter, sem_sleepingbarber. Each is several processes that share semaphores, of either
- * kind, and a file in which they would find that these do not keep them apart.
+ * sem_philosopher, sem_readerwriter, sem_sleepingbarber; and multi_con_pro (stress/semaphores). Each is several
+ * processes that share semaphores, of either kind, and a file in which they would find that these do not keep them
+ * apart.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -86,6 +87,17 @@ describe.each(['posix', 'sysv'])('%s', (kind) => {
     await endWell(startAll(here, 'conpro', 4, table))
     expect(table.values()).toEqual([4, 0, 1])
     expect(table.words().slice(0, 3)).toEqual([2 * rounds, 2 * rounds, rounds * (rounds + 1)])
+  })
+
+  test('multi_con_pro: many producers and as many consumers share a ring of four places', {
+    timeout: 0,
+  }, async (here) => {
+    const many = long ? 20 : 6
+    const table = lay(here, kind, [4, 0, 1])
+    await endWell(startAll(here, 'conpro', 2 * many, table))
+    expect(table.values()).toEqual([4, 0, 1])
+    const sum = (many * rounds * (rounds + 1)) / 2
+    expect(table.words().slice(0, 3)).toEqual([many * rounds, many * rounds, sum])
   })
 
   test('sem_philosopher: five eat with five forks, and nobody starves', async (here) => {
