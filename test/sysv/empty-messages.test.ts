@@ -143,6 +143,24 @@ describe('a message of 0 bytes', () => {
     }
   })
 
+  test('that came when the receiver had been aborted is in the queue again when the handle is closed at once', async () => {
+    const queue = queues.create()
+    for (let round = 0; round < 50; round++) {
+      const closing = queues.again(queue)
+      const controller = new AbortController()
+      const aborted = closing.receive({ type: 5, signal: controller.signal })
+      const closed = closing.receive({ type: 9 }).then(() => closing.close())
+      await until(() => sleepersIn('msgrcv') === 2)
+      // Both threads have their messages when the answers are heard, in one turn, and the second closes the handle.
+      queue.trySend(empty, { type: 5 })
+      controller.abort()
+      queue.trySend(empty, { type: 9 })
+      await Promise.allSettled([aborted, closed])
+      expect(closing.closed).toBe(true)
+      expect(await queue.receive({ type: 5, timeoutMs: 10_000 })).toEqual({ data: empty, type: 5 })
+    }
+  })
+
   test('that one selector took is given to one who waits with another', async () => {
     const queue = queues.create()
     const other = queues.again(queue)

@@ -8,6 +8,7 @@
  * | msgctl04 EACCES of IPC_STAT | since Linux 4.17 everyone may look (MSG_STAT_ANY), and `stat` does |
  * | msgctl05 | the layout of 64-bit times in a 32-bit program |
  */
+import { type Codec, json, Queue, raw } from 'ipckit'
 import { limits, list, MessageQueue, usage } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
@@ -87,6 +88,31 @@ describe('msgctl', () => {
     expect(queue.stat().maxMessageBytes).toBe(100)
     expect(queue.maxMessageBytes).toBe(100)
   })
+
+  test.each([
+    ['raw', raw(), pattern(100)],
+    ['json', json(), 'x'.repeat(100)],
+  ] as [string, Codec<unknown>, unknown][])(
+    'a queue that another process makes larger takes larger values of %s from this one, in every way',
+    async (_, codec, value) => {
+      const agent = await Agent.start()
+      const puts: ((queue: Queue<unknown>) => unknown)[] = [
+        (queue) => queue.put(value),
+        (queue) => queue.tryPut(value),
+        (queue) => queue.putSync(value),
+        (queue) => queue.putMany([value]),
+      ]
+      for (const put of puts) {
+        const { id } = queues.create({ maxBytes: 16 }).stat()
+        await using queue = await Queue.open(`sysv:id=${id}`, { codec })
+        await expect((async () => put(queue))()).rejects.toMatchObject({ code: 'EMSGSIZE' })
+        const theirs = await agent.open('sysv.MessageQueue', 'open', { id })
+        await agent.call(theirs, 'set', { maxBytes: 200 })
+        await put(queue)
+        expect(await queue.get()).toEqual(value)
+      }
+    },
+  )
 
   test('set changes what is given and nothing else', () => {
     const queue = queues.create({ mode: 0o600 })

@@ -333,6 +333,27 @@ describe('selectors', () => {
     }
   })
 
+  test('one who wants the same as the first does not overtake one who waits longer with another selector', async () => {
+    const queue = queues.create()
+    const other = queues.again(queue)
+    const first = queue.receive({ type: 1 })
+    const second = queue.receive({ except: 9 })
+    const third = queue.receive({ type: 1 })
+    await until(() => sleepersIn('msgrcv') === 2)
+    await other.sendMany([
+      { data: pattern(5, 1), type: 1 },
+      { data: pattern(5, 2), type: 1 },
+    ])
+    expect(await first).toEqual({ data: pattern(5, 1), type: 1 })
+    expect(await Promise.race([second, third])).toEqual({ data: pattern(5, 2), type: 1 })
+    expect(await isPending(third)).toBe(true)
+    await other.send(pattern(5, 3), { type: 1 })
+    expect(await Promise.all([second, third])).toEqual([
+      { data: pattern(5, 2), type: 1 },
+      { data: pattern(5, 3), type: 1 },
+    ])
+  })
+
   test('messages that nobody wants stay, and do not hide those that are wanted', async () => {
     const queue = await queueOf(1, 1, 1)
     const wanted = queue.receive({ type: 9 })
