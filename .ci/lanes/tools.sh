@@ -6,12 +6,13 @@ packages=(
   g++ make cmake python3 binutils     # building
   libgtest-dev                        # native tests
   clang-format clang-tidy black flake8
-  python3-sysv-ipc                    # a peer in Python
+  python3-sysv-ipc python3-pip        # a peer in Python, and what installs one
   libpython3.11-testsuite             # CPython's own tests
   spin                                # the model of the queue
   clang libclang-rt-14-dev llvm       # fuzzing
   gcovr                               # coverage
   util-linux procps strace            # unshare, setarch, ipcs; system calls that fail
+  bsdutils bsdextrautils              # script, hexdump
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -1,10 +1,11 @@
 /** Runs the real command in a process of its own. */
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { unlink } from 'ipckit/posix'
 import { MessageQueue } from 'ipckit/sysv'
 import { onTestFinished } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
+import { works } from '../helpers/needs.ts'
 
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 /** How a shell starts the command. */
@@ -128,11 +129,6 @@ export async function depthOf(address: string): Promise<number> {
 /** The lines of what was printed. */
 export function lines(text: string): string[] {
   return text.split('\n').slice(0, -1)
-}
-
-/** Whether a command line works here. */
-export function works(...line: string[]): boolean {
-  return spawnSync(line[0] as string, line.slice(1)).status === 0
 }
 
 /** Starts the rest as a user without rights. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { needs, works } from '../helpers/needs.ts'
 import {
   asNobody,
   canBeNobody,
@@ -15,8 +16,11 @@ import {
   sysvAddress,
   withoutMounting,
   withoutMqueue,
-  works,
 } from './command.ts'
+
+const hasPython = needs('python3', works('python3', '--version'))
+const isolated = ['unshare', '--ipc']
+const canIsolate = needs('unshare(1), and the right to make IPC namespaces', works(...isolated, 'true'))
 
 const listed = async (...args: string[]) => JSON.parse((await ipckit(['ls', '--json', ...args])).stdout)
 
@@ -107,9 +111,8 @@ describe('ls', () => {
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
   })
 
-  test('prints nothing, and an empty array, when there is nothing', async () => {
-    if (!works('unshare', '--ipc', 'true')) return
-    const through = ['unshare', '--ipc']
+  test.runIf(canIsolate)('prints nothing, and an empty array, when there is nothing', async () => {
+    const through = isolated
     expect(await ipckit(['ls', '--sysv'], { through })).toMatchObject({ code: 0, stdout: '', stderr: '' })
     expect(await ipckit(['ls', '--sysv', '--json'], { through })).toMatchObject({ code: 0, stdout: '[]\n' })
   })
@@ -336,7 +339,7 @@ describe('codegen', () => {
     expect(code).toBe(0)
   })
 
-  test.runIf(works('python3', '--version'))('prints the class that Python reads a message with', async () => {
+  test.runIf(hasPython)('prints the class that Python reads a message with', async () => {
     const address = posixAddress()
     await ipckit(['send', address, '{"id":7,"px":1.5,"sym":"ACME"}', '--struct', struct, '--create'])
     const script = `import sys; tick = Tick.from_buffer_copy(sys.stdin.buffer.read()); print(tick.id, tick.px, tick.sym)`

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { command, depthOf, ipckit, lines, posixAddress, shell, sysvAddress, works } from './command.ts'
+import { needs, works } from '../helpers/needs.ts'
+import { command, depthOf, ipckit, lines, posixAddress, shell, sysvAddress } from './command.ts'
 
+const hasFull = needs('/dev/full', works('test', '-c', '/dev/full'))
+const hasScript = needs('script', works('script', '--version'))
 const names = ['ls', 'stat', 'send', 'recv', 'peek', 'tail', 'rm', 'codegen', 'doctor', 'sem']
 
 describe('the command', () => {
@@ -140,23 +143,20 @@ describe('output', () => {
     expect(await depthOf(address)).toBe(1)
   })
 
-  test.runIf(works('test', '-c', '/dev/full'))(
-    'to a full disk shows the message that was taken on stderr, and fails',
-    async () => {
-      const address = posixAddress()
-      await ipckit(['send', address, 'one', 'two', '--create'])
-      const { code, stderr } = await shell(`ipckit recv ${address} -n 2 > /dev/full`)
-      expect(stderr).toContain('ENOSPC')
-      expect(stderr).toContain('<hex 6f6e65>')
-      expect(code).toBe(1)
-      expect(await depthOf(address)).toBe(1)
-    },
-  )
+  test.runIf(hasFull)('to a full disk shows the message that was taken on stderr, and fails', async () => {
+    const address = posixAddress()
+    await ipckit(['send', address, 'one', 'two', '--create'])
+    const { code, stderr } = await shell(`ipckit recv ${address} -n 2 > /dev/full`)
+    expect(stderr).toContain('ENOSPC')
+    expect(stderr).toContain('<hex 6f6e65>')
+    expect(code).toBe(1)
+    expect(await depthOf(address)).toBe(1)
+  })
 
   const onTerminal = (line: string, variables: string) =>
     shell(`${variables} script --quiet --return --command "${line}" /dev/null < /dev/null`)
 
-  test.runIf(works('script', '--version'))('has colours on a terminal, unless NO_COLOR says no', async () => {
+  test.runIf(hasScript)('has colours on a terminal, unless NO_COLOR says no', async () => {
     const colour = '\u001b['
     const line = `${command} doctor`
     expect((await onTerminal(line, 'env -u NO_COLOR TERM=xterm')).stdout).toContain(colour)
@@ -164,7 +164,7 @@ describe('output', () => {
     expect((await shell('FORCE_COLOR=1 CI=1 ipckit doctor')).stdout).not.toContain(colour)
   })
 
-  test.runIf(works('script', '--version'))('never sends control characters to a terminal', async () => {
+  test.runIf(hasScript)('never sends control characters to a terminal', async () => {
     const address = posixAddress()
     const text = 'a\u001b[2Jb\nc'
     await ipckit(['send', address, text, text, '--create'])

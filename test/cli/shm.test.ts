@@ -6,8 +6,10 @@ import { SharedMemory as PosixMemory } from 'ipckit/posix'
 import { SharedMemory as SysvMemory } from 'ipckit/sysv'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { newKey, newName } from '../helpers/names.ts'
-import { asNobody, canBeNobody, ipckit, lines, shell, works } from './command.ts'
+import { needs, works } from '../helpers/needs.ts'
+import { asNobody, canBeNobody, ipckit, lines, shell } from './command.ts'
 
+const hasHexdump = needs('hexdump', works('hexdump', '-C', '/dev/null'))
 const quote = struct({ id: i32, px: f64, sym: chars(8), at: i64 })
 const layout = 'id:i32,px:f64,sym:char[8],at:i64'
 
@@ -30,7 +32,7 @@ function sysv(sizeBytes: number): SysvMemory {
 }
 
 describe('shm dump', () => {
-  test.runIf(works('hexdump', '-C', '/dev/null'))('prints what hexdump -C prints', async () => {
+  test.runIf(hasHexdump)('prints what hexdump -C prints', async () => {
     for (const sizeBytes of [1, 15, 16, 17, 4096, 70_000]) {
       const memory = posix(sizeBytes)
       const { buffer } = memory

@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { kernels } from '../helpers/kernels.ts'
+import { needs } from '../helpers/needs.ts'
 import { contentOf } from './messages.ts'
 import { buildPeers, formats, hasSysvIpc, Peer, pairs, type Report } from './peers.ts'
 import { newQueue, patience } from './queues.ts'
@@ -48,9 +49,4 @@ describe.each(kernels)('%s', (kernel) => {
   }
 })
 
-if (!hasSysvIpc) {
-  test("Debian's sysv_ipc is NOT among the peers: /usr/bin/python3 cannot import it", ({ skip }) => {
-    skip(process.env.CI === undefined, 'apt-get install python3-sysv-ipc')
-    expect.unreachable('.ci/run installs python3-sysv-ipc, so it must be there')
-  })
-}
+needs("Debian's python3-sysv-ipc, as one of the peers", hasSysvIpc)

@@ -15,6 +15,7 @@ import {
   numbered,
   type Owner,
 } from '../helpers/kernels.ts'
+import { needs } from '../helpers/needs.ts'
 import { Program } from '../helpers/program.ts'
 import { canTrace, type Stage, Trace } from '../helpers/trace.ts'
 import { sleepersIn, until } from '../helpers/waiting.ts'
@@ -99,10 +100,10 @@ async function live(
   return { done, trace }
 }
 
-const traceable = await canTrace()
+const traceable = needs('strace(1), and the right to trace', await canTrace())
 const sideBySide = 3
 
-describe.skipIf(!traceable).each(kernels)('%s: a process that is killed (needs strace)', (kernel) => {
+describe.runIf(traceable).each(kernels)('%s: a process that is killed (needs strace)', (kernel) => {
   const threads = ['main', 'waiter'] as const
   const table = cases.flatMap((each) =>
     threads
@@ -128,7 +129,7 @@ describe.skipIf(!traceable).each(kernels)('%s: a process that is killed (needs s
   )
 })
 
-describe.skipIf(!traceable)('a wait for which the system lacks something (needs strace)', () => {
+describe.runIf(traceable)('a wait for which the system lacks something (needs strace)', () => {
   // POSIX waits try twice: the first time to watch for the end of the queue, which they can do without.
   const faults = [
     { kernel: 'posix' as const, syscall: 'clone3', error: 'EAGAIN', times: 2 },

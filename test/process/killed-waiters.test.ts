@@ -7,7 +7,7 @@
  * mq_receive(3) itself loses the message then, as the kernel has handed it over: that is tested too, and shows
  * that the moment is the right one.
  */
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -21,12 +21,14 @@ import {
   numbered,
   type Owner,
 } from '../helpers/kernels.ts'
+import { needs, works } from '../helpers/needs.ts'
 import { Program } from '../helpers/program.ts'
 import { long } from '../helpers/random.ts'
 import { sleepersIn, until } from '../helpers/waiting.ts'
 
 const run = promisify(execFile)
-const has = (command: string) => spawnSync(command, ['--version']).status === 0
+const has = (command: string) => needs(command, works(command, '--version'))
+const [hasTaskset, hasChrt, hasPython] = ['taskset', 'chrt', 'python3'].map(has)
 
 /** The processors that this process may use, and the first of them. */
 const all = /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
@@ -102,7 +104,7 @@ async function killAll(here: Owner, kernel: Carrier, way: string, count: number)
 
 const kills = long ? 1000 : 50
 
-describe.skipIf(!has('taskset') || !has('chrt')).each(carriers)(
+describe.runIf(hasTaskset && hasChrt).each(carriers)(
   '%s: a message that comes at the moment of a kill (needs taskset and chrt)',
   (kernel) => {
     test.for(['get', 'getSync'])(
@@ -114,7 +116,7 @@ describe.skipIf(!has('taskset') || !has('chrt')).each(carriers)(
     )
 
     // The library of the queues in shared memory never blocks with a message in its hands.
-    test.skipIf(!has('python3') || kernel === 'shm')(
+    test.runIf(hasPython && kernel !== 'shm')(
       'is lost when the consumer blocks in the system call itself, each time',
       async (here) => {
         expect(await killAll(here, kernel, 'itself', 10)).toBe(10)

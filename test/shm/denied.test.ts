@@ -7,11 +7,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { needs, works } from '../helpers/needs.ts'
 import { fixture } from '../helpers/program.ts'
 import { buildPeers } from '../interop/peers.ts'
 import { buildFixture } from '../interop/ring-peers.ts'
 
-const hasStrace = spawnSync('strace', ['-V']).status === 0
+const hasStrace = needs('strace', works('strace', '-V'))
 // close(2) and munmap(2) that fail are not done by strace, so what they would have given up is left.
 const calls = [
   'getrandom',
@@ -82,7 +83,7 @@ const present = (call: string) =>
     .map((name) => `?${name}`)
     .join(',')
 
-describe.skipIf(!hasStrace)('a call that the kernel refuses once (needs strace)', () => {
+describe.runIf(hasStrace)('a call that the kernel refuses once (needs strace)', () => {
   /** Lets one call fail; returns what the program was told. */
   function fail(folder: string, always: string[], call: string, number: number, error: Errno): string[] {
     const what = `${call} ${number} ${error}`

@@ -3,11 +3,15 @@ import { Worker } from 'node:worker_threads'
 import { TimeoutError } from 'ipckit'
 import { NotHeldError, RLock, RWLock } from 'ipckit/sync'
 import { describe, expect, test } from 'vitest'
-import { endAgents } from '../helpers/agent.ts'
+import { Agent, endAgents } from '../helpers/agent.ts'
+import { needs, works } from '../helpers/needs.ts'
 import { isPending, until } from '../helpers/waiting.ts'
 import { keep, name, Remote } from './support.ts'
 
 endAgents()
+
+const isolated = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child']
+const canIsolate = needs('unshare(1), and the right to make PID namespaces', works(...isolated, 'true'))
 
 describe('RLock', () => {
   test('its holder acquires it again, by each way, and it is free when it was released as often', async () => {
@@ -84,23 +88,21 @@ describe('RLock', () => {
        })`,
       { eval: true, workerData: fresh },
     )
+    const exited = new Promise((resolve) => worker.once('exit', resolve))
     const says = () => new Promise((resolve) => worker.once('message', resolve))
     expect(await says()).toBe(true)
     const next = says()
     guard.release()
     expect(await next).toBe('held')
-    await new Promise((resolve) => worker.once('exit', resolve))
+    await exited
   })
 
-  test('a process with the same pid in another PID namespace is another owner', async (here) => {
+  test('a process with the same pid in another PID namespace is another owner', async ({ skip }) => {
+    skip(!canIsolate)
     const fresh = name()
     keep(RLock.create(fresh))
-    const through = ['unshare', '--user', '--map-root-user', '--pid', '--fork', '--kill-child']
-    const { Agent } = await import('../helpers/agent.ts')
-    const agents = await Promise.all([Agent.start({ through }), Agent.start({ through })]).catch(
-      () => undefined,
-    )
-    if (agents === undefined) return here.skip('this machine lets nobody make PID namespaces')
+    const through = isolated
+    const agents = await Promise.all([Agent.start({ through }), Agent.start({ through })])
     const [one, two] = await Promise.all(agents.map((agent) => Remote.in(agent, 'RLock', fresh)))
     const seen = keep(RLock.open(fresh))
     await one?.call('acquire')
