@@ -40,6 +40,22 @@ export function withFormat(command: Command, without: string): Command {
     )
 }
 
+/** Adds the option that makes priorities of System V types. */
+export function withPriorities(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--priorities',
+      'System V: types are priorities, as for programs that open the queue with { priorities: true }',
+    ).conflicts(['type', 'maxType', 'except']),
+  )
+}
+
+/** Refuses `--priorities` where it would say nothing. */
+export function checkPriorities(address: string, { priorities }: { priorities?: boolean }): void {
+  if (priorities === undefined || address.startsWith('sysv:')) return
+  throw new CommandError(`Expected --priorities with a sysv: address, received ${address}`, exitCodes.usage)
+}
+
 /** Adds the options that choose among System V messages. */
 export function withSelection(command: Command): Command {
   return command

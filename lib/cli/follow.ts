@@ -5,6 +5,7 @@ import type { Message, MessageQueue } from '../sysv/index.js'
 import { CommandError, exitCodes } from './failure.js'
 import type { MessagePrinter } from './messages.js'
 import { print, count as say } from './output.js'
+import { withPriority } from './priorities.js'
 
 interface Watch {
   /** Milliseconds between two looks. */
@@ -16,13 +17,15 @@ interface Watch {
 export async function followMessages(
   queue: MessageQueue,
   printer: MessagePrinter,
-  { interval, count, signal }: Watch & { count: number },
+  { interval, count, priorities, signal }: Watch & { count: number; priorities: boolean },
 ): Promise<void> {
   let seen: Message[] | undefined
   for (;;) {
     const now = lookInto(queue)
     const fresh = seen === undefined ? lastOf(now, count) : newcomers(seen, now)
-    for (const message of fresh) await printer.show(message, { depth: now.length })
+    for (const message of fresh) {
+      await printer.show(priorities ? withPriority(message) : message, { depth: now.length })
+    }
     seen = now
     await pause(interval, signal)
   }
@@ -36,7 +39,7 @@ function lastOf<T>(list: readonly T[], count: number): T[] {
 const patience = 20
 
 /** All messages of a queue, in order, and still in it. */
-function lookInto(queue: MessageQueue): Message[] {
+export function lookInto(queue: MessageQueue): Message[] {
   for (let attempt = 1; ; attempt++) {
     const before = queue.stat()
     const messages: Message[] = []

@@ -78,6 +78,6 @@ function hexOf(bytes: Buffer): string {
 }
 
 function labelText({ type, priority }: Omit<RawMessage, 'data'>): string {
-  if (type !== undefined) return `type ${type}`
-  return priority === undefined ? 'no label' : `priority ${priority}`
+  if (priority !== undefined) return `priority ${priority}`
+  return type === undefined ? 'no label' : `type ${type}`
 }

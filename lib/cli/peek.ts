@@ -1,14 +1,26 @@
 /** `ipckit peek`: reads messages and leaves them in the queue. */
 import type { Command } from 'commander'
-import { addressHelp, messageCount, withExamples, withFormat, withTrust } from './arguments.js'
+import type { Message, MessageQueue } from '../sysv/index.js'
+import {
+  addressHelp,
+  checkPriorities,
+  messageCount,
+  withExamples,
+  withFormat,
+  withPriorities,
+  withTrust,
+} from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, exitCodes } from './failure.js'
 import { refuseToPeek } from './fifo.js'
+import { lookInto } from './follow.js'
 import { MessagePrinter } from './messages.js'
+import { byPriority, withPriority } from './priorities.js'
 import { openToPeek } from './queues.js'
 import { checkShmOptions, isShm, openTyped, type ShmOptions } from './shm-open.js'
 
 interface Options extends FormatOptions, ShmOptions {
+  priorities?: boolean
   count?: number
   json?: boolean
 }
@@ -19,15 +31,11 @@ export function define(command: Command): void {
     .argument('<address>', addressHelp)
     .option(
       '-n, --count <n>',
-      'how many messages at most, the oldest first; 10 unless given, and 1 of a shm: queue',
+      'how many messages at most, the oldest or with --priorities the highest first; 10 unless given, and 1 of a shm: queue',
       messageCount,
     )
-  withTrust(
-    withFormat(
-      command,
-      'unless given, what a shm: queue carries, else text where it is text and hex where not',
-    ),
-  )
+  withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not')
+  withPriorities(withTrust(command))
     .option('--json', 'one JSON object a line: value, type, bytes, position; hex where there is no value')
     .action(run)
     .addHelpText(
@@ -41,32 +49,37 @@ it. Neither can FIFOs, whose messages may go with the one who peeks.`,
     command,
     ['The next message', 'ipckit peek sysv:0x1234 -n 1'],
     ['The oldest ten, as C structs', "ipckit peek sysv:0x1234 --struct 'id:i32,px:f64,sym:char[8]'"],
+    ['What is received next where types are priorities', 'ipckit peek sysv:0x1234 --priorities -n 1'],
   )
 }
 
 async function run(address: string, options: Options): Promise<void> {
   checkShmOptions(address, options)
+  checkPriorities(address, options)
   process.exitCode = await (isShm(address) ? peekAtNext(address, options) : peekAtAll(address, options))
 }
 
 async function peekAtAll(address: string, options: Options): Promise<number> {
-  const { count = 10 } = options
+  const { count = 10, priorities } = options
   const printer = new MessagePrinter(formatOf(options), options.json)
   refuseToPeek(address)
   const queue = await openToPeek(address)
   try {
-    for (let position = 0; position < count; position++) {
-      const message = queue.peek(position)
-      if (message === undefined) {
-        if (position === 0) throw nothingIn(address)
-        break
-      }
+    const messages = priorities ? lookInto(queue).map(withPriority).sort(byPriority) : messagesIn(queue)
+    let position = 0
+    for (const message of messages) {
       await printer.show(message, { position })
+      if (++position === count) break
     }
+    if (position === 0) throw nothingIn(address)
   } finally {
     await queue.close()
   }
   return printer.exitCode
+}
+
+function* messagesIn(queue: MessageQueue): Generator<Message> {
+  for (let at = 0, message = queue.peek(0); message !== undefined; message = queue.peek(++at)) yield message
 }
 
 /** A queue in shared memory shows its next message, and none behind it. */

@@ -2,7 +2,7 @@
 import { type Codec, IpcError, NotFoundError, Queue, raw } from '../index.js'
 import * as posix from '../posix/index.js'
 import * as sysv from '../sysv/index.js'
-import { checkAddress } from './arguments.js'
+import { checkAddress, checkPriorities } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
 import { closeAfter, ifPossible } from './look.js'
 import { whose } from './owner.js'
@@ -42,12 +42,15 @@ export function isPosix(address: string): boolean {
 /** Opens a queue to receive its messages, and tells how to show them. */
 export async function openToReceive(
   address: string,
-  options: FormatOptions & ShmOptions,
+  options: FormatOptions & ShmOptions & { priorities?: boolean },
 ): Promise<{ queue: Queue<Buffer>; format: Format }> {
   checkShmOptions(address, options)
+  checkPriorities(address, options)
   if (isShm(address)) return openTyped(address, options)
   const format = formatOf(options)
-  return { queue: await openToRead(address, raw()), format }
+  if (!options.priorities) return { queue: await openToRead(address, raw()), format }
+  const queue = await Queue.open(address as `sysv:${string}`, { codec: raw(), priorities: true })
+  return { queue: queue as Queue<Buffer>, format }
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   milliseconds,
   withExamples,
   withFormat,
+  withPriorities,
   withSelection,
   withTrust,
 } from './arguments.js'
@@ -26,6 +27,7 @@ export interface Selection {
 }
 
 interface Options extends FormatOptions, Selection, ShmOptions {
+  priorities?: boolean
   count?: number
   all?: boolean
   timeout?: number
@@ -43,14 +45,8 @@ export function define(command: Command): void {
       'how long to wait for each; for ever unless given, 0 does not wait',
       milliseconds,
     )
-  withTrust(
-    withSelection(
-      withFormat(
-        command,
-        'unless given, what a shm: queue carries, else text where it is text and hex where not',
-      ),
-    ),
-  )
+  withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not')
+  withPriorities(withSelection(withTrust(command)))
     .option(
       '--json',
       'one JSON object a line: value, type or priority, bytes, of shm: queues deliveryCount; hex where there is no value',
@@ -73,6 +69,7 @@ printed. Such a queue knows what it carries: another --codec or --struct is refu
     ['Take the next message, and wait for it', 'ipckit recv posix:/jobs'],
     ['Take all that there is, for a program', 'ipckit recv posix:/jobs --all --codec json --json'],
     ['Take a C struct of type 5', "ipckit recv sysv:0x1234 --type 5 --struct 'id:i32,px:f64,sym:char[8]'"],
+    ['Take the message of the highest priority, which is a type', 'ipckit recv sysv:0x1234 --priorities'],
     ['Take three, and give up after a second without one', 'ipckit recv posix:/jobs -n 3 --timeout 1000'],
     ['Write the bytes of a message into a file', 'ipckit recv posix:/frames --codec raw > frame.bin'],
   )

@@ -4,6 +4,7 @@ import { type Codec, Queue, type Queue as QueueType } from '../index.js'
 import {
   addressHelp,
   checkAddress,
+  checkPriorities,
   integer,
   messageCount,
   messageType,
@@ -11,6 +12,7 @@ import {
   permissions,
   withExamples,
   withFormat,
+  withPriorities,
   withTrust,
 } from './arguments.js'
 import { type Format, type FormatOptions, formatOf } from './decode.js'
@@ -25,6 +27,7 @@ interface Options extends FormatOptions, CreateOptions, ShmOptions {
   file?: string
   lines?: boolean
   priority?: number
+  priorities?: boolean
   type?: number
   timeout?: number
   json?: boolean
@@ -47,12 +50,15 @@ export function define(command: Command): void {
     .option('--lines', 'of the file or standard input, each line is a message')
   withTrust(
     withFormat(command, 'text unless given; of a shm: queue it must be the one that the queue carries'),
-  )
-    .addOption(
-      new Option('--priority <n>', 'POSIX: 0 to 32767, shm: 0 to 9 as a rule; higher ones are received first')
-        .argParser(integer(0, 32_767))
-        .conflicts('type'),
+  ).addOption(
+    new Option(
+      '--priority <n>',
+      'POSIX, and System V with --priorities: 0 to 32767, shm: 0 to 9 as a rule; higher ones are received first',
     )
+      .argParser(integer(0, 32_767))
+      .conflicts('type'),
+  )
+  withPriorities(command)
     .option('--type <n>', 'System V: 1 and more; 1 unless given', messageType)
     .option('--timeout <ms>', 'how long to wait for room for a message; for ever unless given', milliseconds)
     .option('--create', 'make the queue when there is none')
@@ -74,6 +80,10 @@ export function define(command: Command): void {
       'Send what a C program reads as a struct',
       `ipckit send sysv:0x1234 '{"id":7,"px":1.5,"sym":"ACME"}' --struct 'id:i32,px:f64,sym:char[8]' --type 5`,
     ],
+    [
+      'Send to a System V queue whose types are priorities',
+      'ipckit send sysv:0x1234 urgent --priorities --priority 9',
+    ],
     ['Send each line as it comes', 'tail -f access.log | ipckit send posix:/lines - --lines'],
     [
       'Send to a queue in shared memory, which carries JSON',
@@ -86,6 +96,8 @@ export function define(command: Command): void {
 async function run(address: string, values: string[], options: Options): Promise<void> {
   checkAddress(address)
   checkShmOptions(address, options)
+  checkPriorities(address, options)
+  checkPriority(address, options)
   const { file, lines, priority, type, timeout, json } = options
   const format = formatOf(options)
   const source = sourceOf({ values, file, lines })
@@ -113,19 +125,34 @@ async function run(address: string, values: string[], options: Options): Promise
   if (json) await printJson({ address: queue.address, sent })
 }
 
+/** Of System V the user says whether types are priorities; to guess it would mix up the queue's own types. */
+function checkPriority(address: string, { priority, priorities }: Options): void {
+  if (priority === undefined || priorities || !address.startsWith('sysv:')) return
+  throw new CommandError(
+    `Expected --priorities beside --priority: messages of ${address} have types, which are priorities only where all its users take them so; or send with --type`,
+    exitCodes.usage,
+  )
+}
+
 async function* parsed(inputs: AsyncIterable<Buffer>, format: Format): AsyncGenerator<unknown> {
   for await (const input of inputs) yield format.parse(input)
 }
 
 async function open(address: string, codec: Codec<unknown>, options: Options): Promise<QueueType<unknown>> {
   const wishes = wishesOf(address, options)
-  const access = isPosix(address) ? { access: 'write' } : isShm(address) ? trustOf(options) : {}
+  const access = accessTo(address, options)
   if (!options.create) return Queue.open(address, { codec, ...access })
   // Only its id leads to a private queue.
   if (address !== 'sysv:private') return Queue.openOrCreate(address, { codec, ...access, ...wishes })
-  const queue = await Queue.create(address, { codec, ...wishes })
+  const queue = await Queue.create(address, { codec, ...access, ...wishes })
   complain(`Made ${queue.address}`)
   return queue as QueueType<unknown>
+}
+
+function accessTo(address: string, options: Options): object {
+  if (isPosix(address)) return { access: 'write' }
+  if (isShm(address)) return trustOf(options)
+  return options.priorities ? { priorities: true } : {}
 }
 
 /** What the options of making a queue are to each scheme; an option that is not there means nothing to it. */

@@ -1,7 +1,16 @@
 /** `ipckit tail`: follows what happens in a queue. */
 import type { Command } from 'commander'
 import { raw } from '../index.js'
-import { addressHelp, integer, withExamples, withFormat, withSelection, withTrust } from './arguments.js'
+import {
+  addressHelp,
+  checkPriorities,
+  integer,
+  withExamples,
+  withFormat,
+  withPriorities,
+  withSelection,
+  withTrust,
+} from './arguments.js'
 import { type FormatOptions, formatOf } from './decode.js'
 import { CommandError, complain, exitCodes } from './failure.js'
 import { isFifo } from './fifo.js'
@@ -15,6 +24,7 @@ import { checkShmOptions, isShm, openToLook, type ShmOptions } from './shm-open.
 interface Options extends FormatOptions, Selection, ShmOptions {
   count: number
   interval: number
+  priorities?: boolean
   depth?: boolean
   take?: boolean
   json?: boolean
@@ -33,14 +43,8 @@ export function define(command: Command): void {
     .option('--interval <ms>', 'how often to look', integer(1, 3_600_000), 200)
     .option('--depth', 'follow how many messages there are, not the messages')
     .option('--take', 'receive the messages: they leave the queue, and nobody else gets them')
-  withTrust(
-    withSelection(
-      withFormat(
-        command,
-        'unless given, what a shm: queue carries, else text where it is text and hex where not',
-      ),
-    ),
-  )
+  withFormat(command, 'unless given, what a shm: queue carries, else text where it is text and hex where not')
+  withPriorities(withSelection(withTrust(command)))
     .option('--json', 'one JSON object a line')
     .action(run)
     .addHelpText(
@@ -63,6 +67,7 @@ It ends with Ctrl-C, or when the queue is removed or shut down.`,
     command,
     ['What is sent, without taking it', 'ipckit tail sysv:0x1234'],
     ['How full a POSIX queue is over time', 'ipckit tail posix:/jobs --interval 1000'],
+    ['What is sent, with the priorities that its types are', 'ipckit tail sysv:0x1234 --priorities --json'],
     ['Be the receiver, for ever', 'ipckit tail posix:/jobs --take --codec json'],
   )
 }
@@ -74,6 +79,7 @@ async function run(address: string, options: Options): Promise<void> {
   }
   if (takes && depth) throw new CommandError('Expected --take or --depth, not both', exitCodes.usage)
   checkShmOptions(address, options)
+  checkPriorities(address, options)
   if (takes) return takeForEver(address, options)
   const printer = new MessagePrinter(formatOf(options), json)
   if (depth || isPosix(address) || isFifo(address) || isShm(address)) return watchDepth(address, options)
@@ -104,10 +110,10 @@ async function watchDepth(address: string, { depth, interval, json }: Options): 
 }
 
 async function watchMessages(address: string, printer: MessagePrinter, options: Options): Promise<void> {
-  const { interval, count } = options
+  const { interval, count, priorities = false } = options
   const queue = await openToPeek(address)
   try {
-    await interruptible((signal) => followMessages(queue, printer, { interval, count, signal }))
+    await interruptible((signal) => followMessages(queue, printer, { interval, count, priorities, signal }))
   } finally {
     await queue.close()
   }

@@ -190,6 +190,19 @@ describe('peek', () => {
     expect(await depthOf(address)).toBe(3)
   })
 
+  test('with --priorities shows them in the order in which they are received', async () => {
+    const address = sysvAddress()
+    await ipckit(['send', address, 'low 1', 'low 2', '--priorities', '--create'])
+    await ipckit(['send', address, 'high', '--priorities', '--priority', '9'])
+    expect((await ipckit(['peek', address])).stdout).toBe('low 1\nlow 2\nhigh\n')
+    const { code, stdout } = await ipckit(['peek', address, '--priorities', '-n', '2', '--json'])
+    expect(lines(stdout).map((line) => JSON.parse(line))).toEqual([
+      { value: 'high', type: 32_759, priority: 9, bytes: 4, position: 0 },
+      { value: 'low 1', type: 32_768, priority: 0, bytes: 5, position: 1 },
+    ])
+    expect({ code, depth: await depthOf(address) }).toEqual({ code: 0, depth: 3 })
+  })
+
   test('ends with 6 when a message cannot be decoded, and shows it', async () => {
     const address = sysvAddress()
     await ipckit(['send', address, 'abc', '--create'])
@@ -239,6 +252,24 @@ describe('tail', () => {
     tail.child.kill('SIGINT')
     const { stdout } = await tail.ended
     expect(JSON.parse(stdout)).toEqual({ value: 'x', type: 4, bytes: 1, depth: 1 })
+  })
+
+  test('--priorities tells the priority of what comes, and --take receives the highest first', async () => {
+    const address = sysvAddress()
+    await ipckit(['send', address, 'low', '--priorities', '--create'])
+    const watcher = start(['tail', address, '--priorities', '--json', '--interval', '10'])
+    await watcher.says(/low/)
+    await ipckit(['send', address, 'high', '--priorities', '--priority', '9'])
+    await watcher.says(/high/)
+    watcher.child.kill('SIGINT')
+    expect(lines((await watcher.ended).stdout).map((line) => JSON.parse(line))).toEqual([
+      { value: 'low', type: 32_768, priority: 0, bytes: 3, depth: 1 },
+      { value: 'high', type: 32_759, priority: 9, bytes: 4, depth: 2 },
+    ])
+    const taker = start(['tail', address, '--priorities', '--take'])
+    await taker.says(/low/)
+    taker.child.kill('SIGINT')
+    expect(await taker.ended).toMatchObject({ code: 130, stdout: 'high\nlow\n', stderr: '' })
   })
 
   test('follows the depth of POSIX queues, and says that it cannot do more', async () => {

@@ -286,6 +286,14 @@ describe('on a POSIX queue', () => {
   })
 })
 
+test.each(['send', 'recv', 'peek', 'tail'])('%s refuses --priorities on other queues', async (name) => {
+  const address = posixAddress()
+  await ipckit(['send', address, 'x', '--create'])
+  const { code, stderr } = await ipckit([name, address, ...(name === 'send' ? ['y'] : []), '--priorities'])
+  expect(stderr).toMatch(/--priorities with a sysv: address/)
+  expect({ code, depth: await depthOf(address) }).toEqual({ code: 2, depth: 1 })
+})
+
 describe('on a System V queue', () => {
   test('messages are chosen by type, which is in the JSON', async () => {
     const address = sysvAddress()
@@ -307,6 +315,45 @@ describe('on a System V queue', () => {
     const { id, key } = JSON.parse((await ipckit(['stat', address, '--json'])).stdout)
     expect((await ipckit(['peek', `sysv:${key}`])).stdout).toBe('by file\n')
     expect((await ipckit(['recv', `sysv:id=${id}`])).stdout).toBe('by file\n')
+  })
+
+  test('--priorities makes priorities of types, as programs that open it so have them', async () => {
+    const address = sysvAddress()
+    const send = (...args: string[]) => ipckit(['send', address, ...args, '--priorities'])
+    expect(await send('low', '--create')).toMatchObject({ code: 0, stderr: '' })
+    await send('high', '--priority', '9')
+    await send('middle', '--priority', '3')
+    // As a C program sends it, and one that knows nothing of priorities.
+    await ipckit(['send', address, 'C', '--type', '32761'])
+    await ipckit(['send', address, 'foreign', '--type', '40000'])
+    const { stdout } = await ipckit(['recv', address, '--priorities', '-n', '2', '--json'])
+    expect(lines(stdout).map((line) => JSON.parse(line))).toEqual([
+      { value: 'high', type: 32_759, priority: 9, bytes: 4 },
+      { value: 'C', type: 32_761, priority: 7, bytes: 1 },
+    ])
+    expect(await ipckit(['recv', address, '--priorities', '--all'])).toMatchObject({
+      code: 0,
+      stdout: 'middle\nlow\nforeign\n',
+    })
+  })
+
+  test('--priority without --priorities is refused with exit code 2, and nothing is made', async () => {
+    const address = sysvAddress()
+    const { code, stderr } = await ipckit(['send', address, 'x', '--priority', '3', '--create'])
+    expect(stderr).toMatch(/--priorities.*--type/)
+    expect(code).toBe(2)
+    expect(await ipckit(['stat', address])).toMatchObject({ code: 4 })
+  })
+
+  test.each([
+    ['send', 'x', '--type', '3'],
+    ['recv', '--type', '3'],
+    ['recv', '--max-type', '3'],
+    ['tail', '--take', '--except', '3'],
+  ])('%s refuses --priorities together with types: %s %s', async (name, ...args) => {
+    const { code, stderr } = await ipckit([name, sysvAddress(), ...args, '--priorities'])
+    expect(stderr).toContain("'--priorities' cannot be used with option")
+    expect(code).toBe(2)
   })
 
   test('a private queue is told on stderr, since only its id leads to it', async () => {
