@@ -30,10 +30,24 @@ export function permissions(text: string): number {
   throw new InvalidArgumentError('Expected permission bits such as 600 or 0660.')
 }
 
+function codecName(text: string): string {
+  if ((codecNames as readonly string[]).includes(text)) return text
+  const choices = `Expected one of ${codecNames.join(', ')}.`
+  throw new InvalidArgumentError(
+    text === 'v8'
+      ? `${choices} v8 is for programs that trust each other: to deserialise bytes of others is not safe, so the command does not; recv --codec raw has them as they are.`
+      : choices,
+  )
+}
+
 /** Adds `--codec` and `--struct`. */
 export function withFormat(command: Command, without: string): Command {
   return command
-    .addOption(new Option('--codec <name>', `how messages are encoded; ${without}`).choices(codecNames))
+    .addOption(
+      new Option('--codec <name>', `how messages are encoded; ${without}`)
+        .choices(codecNames)
+        .argParser(codecName),
+    )
     .option(
       '--struct <fields>',
       "messages are C structs, such as 'id:i32,px:f64,sym:char[8]'; values are JSON",

@@ -1,5 +1,6 @@
 /** How the command ends: its exit codes, and the sentence on stderr. Must load without the addon. */
 import { isClosedPipe, visible } from './output.js'
+import { inShellWords } from './words.js'
 
 /** The exit codes; `docs/cli.md` and `ipckit --help` promise them. */
 export const exitCodes = {
@@ -95,5 +96,8 @@ function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { code } = error as Facts
   const isOurs = typeof code === 'string' && code.startsWith('ERR_IPC_')
-  return isOurs ? `${error.message} (${code})` : error.message
+  // What stands in backticks there are fields of the user's own.
+  const isAboutValue = code === 'ERR_IPC_ENCODE' || code === 'ERR_IPC_DECODE'
+  const sentence = isAboutValue || error instanceof CommandError ? error.message : inShellWords(error.message)
+  return isOurs ? `${sentence} (${code})` : sentence
 }

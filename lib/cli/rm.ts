@@ -53,14 +53,23 @@ async function run(
     try {
       await print(`${visible(await kindOf(address, options).remove(address))}\n`)
     } catch (error) {
-      const isMissing = error instanceof NotFoundError
+      // Without its file, the key of a System V address cannot be told.
+      const isMissing = error instanceof NotFoundError && error.syscall !== 'ftok'
       if (isMissing && hasName.test(address) && /[*?[]/.test(address)) throw noWildcards(address)
       if (isMissing && force) continue
-      report(error)
+      report(isMissing ? notThere(address) : error)
       failed ||= exitCodeOf(error)
     }
   }
   if (failed !== 0) process.exitCode = failed
+}
+
+function notThere(address: string): CommandError {
+  const known = address.startsWith('fifo:') ? '' : 'ipckit ls lists what there is, and '
+  return new CommandError(
+    `Cannot remove ${address} (ENOENT): there is no such object; ${known}--force does not mind`,
+    exitCodes.notFound,
+  )
 }
 
 function noWildcards(address: string): CommandError {
