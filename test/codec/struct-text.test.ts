@@ -84,11 +84,24 @@ static_assert(offsetof(tick, path) == 36, "tick.path");
   )
 
   it('refuses fields that C cannot say', () => {
-    for (const name of ['odd name', '__proto__"', '*/', 'double']) {
+    for (const name of ['odd name', '__proto__"', '*/', 'double', '_Bool', '__LINE__', 'NULL', 'X_H']) {
       expect(() => cHeader(struct({ [name]: u8 }), 'x')).toThrow(
-        /^Expected a name that C can say .* for `fields\./,
+        /^Expected a name that C and C\+\+ can say .* for `fields\./,
       )
     }
+  })
+
+  it('refuses fields that C++ cannot say, though C can', () => {
+    for (const name of ['class', 'new', 'xor', 'co_await', 'int32_t', 'x_inner']) {
+      const fields = { [name]: u8, inner: struct({ a: u8 }) }
+      expect(() => cHeader(struct(fields), 'x')).toThrow(
+        /^Expected a name that C and C\+\+ can say .*no reserved word.* for `fields\./,
+      )
+    }
+  })
+
+  it('refuses names that make the name of a type', () => {
+    expect(() => cHeader(struct({ t: struct({ a: u8 }) }), 'int32')).toThrow(/received 'int32_t'$/)
   })
 
   it('refuses what is no struct', () => {

@@ -63,6 +63,55 @@ function bytesOf({ codec, value }: Case): string {
   return Buffer.from(target).toString('hex')
 }
 
+/** Words of both languages and of what the compilers and the header's includes define, and words that look like them. */
+const words =
+  `alignas alignof and and_eq asm atomic_cancel auto bitand bitor bool break case catch char char8_t char16_t
+  char32_t class compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield
+  decltype default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline
+  int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+  reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch template
+  this thread_local throw true try typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while
+  xor xor_eq linux unix final override import module assert offsetof int32_t uint8_t size_t string std main errno std_in
+  NULL INT8_MAX SIZE_MAX _pad _t a_ b__c __pad __int128 __asm _Bool _Complex type id x y F_H F_INNER f f_inner inner_`.split(
+    /\s+/,
+  )
+
+describe.runIf(has('gcc') && has('g++'))('the header of any struct', () => {
+  const compilers: [compiler: string, language: string, standard: string][] = [
+    ['gcc', '-xc', '-std=c11'],
+    ['gcc', '-xc', '-std=gnu17'],
+    ['g++', '-xc++', '-std=c++11'],
+    ['g++', '-xc++', '-std=gnu++20'],
+  ]
+  const macrosOf = ([compiler, language, standard]: string[]): string[] =>
+    execFileSync(compiler as string, [language as string, standard as string, '-dM', '-E', '-'], {
+      input: '#include <assert.h>\n#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n',
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .flatMap((line) => /^#define (\w+)/.exec(line)?.[1] ?? [])
+  const attempt = (name: string, i: number): string[] => {
+    try {
+      // Before and behind a struct, whose name it must not hide.
+      const fields = { [name]: i32, inner: struct({ [name]: u8, at: f64 }), last: i32 }
+      return [cHeader(struct(fields), `f${i}`)]
+    } catch (error) {
+      expect(error).toBeInstanceOf(TypeError)
+      return []
+    }
+  }
+
+  it.each(compilers)('that is not refused is one to %s %s %s', (...compiler) => {
+    const names = [...new Set([...words, ...macrosOf(compiler)])]
+    const headers = names.flatMap(attempt)
+    expect(headers.length).toBeGreaterThan(20)
+    const [command, ...flags] = compiler
+    execFileSync(command as string, [...flags, '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-'], {
+      input: `${headers.join('\n')}\nint main(void) { return 0; }\n`,
+    })
+  })
+})
+
 describe.runIf(has('gcc'))(`gcc agrees on ${cases.length} structs (seed ${seed})`, () => {
   let answers: string[]
 

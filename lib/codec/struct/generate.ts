@@ -40,13 +40,8 @@ export function nameStructs(
 }
 
 /** Refuses what the other language cannot say. */
-export function checkName(
-  name: string,
-  value: unknown,
-  language: string,
-  reserved: ReadonlySet<string>,
-): void {
+export function checkName(name: string, value: unknown, language: string, isReserved: boolean): void {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value)
-  if (isIdentifier(value) && !reserved.has(value)) return
-  throw wrongType(name, `a name that ${language} can say (letters, digits, _; no keyword)`, value)
+  if (isIdentifier(value) && !isReserved) return
+  throw wrongType(name, `a name that ${language} can say (letters, digits, _; no reserved word)`, value)
 }

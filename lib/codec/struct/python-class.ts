@@ -26,7 +26,7 @@ const special = /^(_(fields|pack|layout|align|anonymous|swappedbytes)_|__.*__)$/
  * ```
  */
 export function pythonClass(struct: StructCodec<unknown>, name: string): string {
-  checkName('name', name, 'Python', keywords)
+  checkName('name', name, 'Python', keywords.has(name))
   const named = nameStructs(
     struct,
     name,
@@ -41,7 +41,7 @@ ${[...named.values()].map((each) => classText(each, named)).join('\n\n')}`
 
 function classText({ name, type, shape }: NamedStruct, named: Map<StructShape, NamedStruct>): string {
   const fields = shape.fields.map((field) => {
-    checkName(`fields.${field.name}`, special.test(field.name) ? '' : field.name, 'Python', noKeywords)
+    checkName(`fields.${field.name}`, field.name, 'Python', special.test(field.name))
     return `        ("${field.name}", ${typeText(field.type, shape.little, named)}),\n`
   })
   // Python 3.14 asks for the layout beside _pack_; without padding and bit fields both layouts are one.
@@ -54,8 +54,6 @@ ${fields.join('')}    ]
 assert ctypes.sizeof(${name}) == ${type.size}
 `
 }
-
-const noKeywords: ReadonlySet<string> = new Set()
 
 function typeText(type: FieldType<unknown>, little: boolean, named: Map<StructShape, NamedStruct>): string {
   const { shape, lengths } = unwrap(type)
