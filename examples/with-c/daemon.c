@@ -4,21 +4,18 @@
 #include <sys/msg.h>
 #include <unistd.h>
 
-struct tick {
+struct {
+  long type;
   int id;
   double px;
   char sym[8];
-};
+} tick = {.type = 5, .sym = "ACME"};
 
 int main(void) {
-  struct {
-    long type;
-    struct tick tick;
-  } message = {.type = 5, .tick = {.sym = "ACME"}};
   const int queue = msgget(0x1234, IPC_CREAT | 0600);
   do {
     usleep(100000);
-    message.tick.px = 100 + ++message.tick.id / 8.0;
-  } while (msgsnd(queue, &message, sizeof message.tick, 0) == 0);
+    tick.px = 100 + ++tick.id / 8.0;
+  } while (msgsnd(queue, &tick, sizeof tick - sizeof tick.type, 0) == 0);
   perror("msgsnd");
 }

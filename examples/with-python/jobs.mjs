@@ -8,7 +8,4 @@ const answers = await Queue.openOrCreate('posix:/sums', { codec: json() })
 await jobs.putMany([{ numbers: [1, 2, 3] }, { numbers: [0.5, 0.25] }, null])
 console.log(await answers.get(), await answers.get())
 
-for (const queue of [jobs, answers]) {
-  await queue.unlink()
-  await queue.close()
-}
+await Promise.all([jobs.unlink(), answers.unlink()])
