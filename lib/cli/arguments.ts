@@ -102,11 +102,12 @@ export function withExamples(command: Command, ...examples: [what: string, line:
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n\nExit codes are in: ipckit --help`)
 }
 
-/** Refuses addresses of queues that no other process could see. */
+/** Refuses what is no address, and addresses of queues that no other process could see. */
 export function checkAddress(address: string): void {
-  if (!address.startsWith('memory:')) return
+  if (/^(posix|sysv|shm|fifo):/.test(address)) return
+  const why = address.startsWith('memory:') ? ': memory: queues live inside one process' : ''
   throw new CommandError(
-    `Expected an address such as ${addressHelp}, received ${address}: memory: queues live inside one process`,
+    `Expected an address such as ${addressHelp}, received ${address}${why}`,
     exitCodes.usage,
   )
 }

@@ -113,6 +113,11 @@ function checkOptions(action: Action, address: string, options: Options): void {
   const { create, value, mode, index, timeout, count, json } = options
   if (!create && (value !== undefined || mode !== undefined))
     refuse('Expected --value and --mode with --create')
+  if (!isPosix(address) && !address.startsWith('sysv:')) {
+    refuse(
+      `Expected a posix: or sysv: address with ${action}, received ${address}; those of ipckit/sync are held while a command runs: ipckit sem /name -- COMMAND`,
+    )
+  }
   if (index !== undefined && isPosix(address)) refuse('Expected --index for System V semaphores only')
   if (timeout !== undefined && action !== 'wait') refuse('Expected --timeout with wait')
   if (count !== undefined && action !== 'post') refuse('Expected --count with post')

@@ -11,6 +11,7 @@ export const phrases: readonly (readonly [library: string, command: string])[] =
     'ask for less with `access`, or open it as its owner',
     'run this as its owner, or have the owner make it with a wider --mode',
   ],
+  ['open it as its owner, or have', 'run this as its owner, or have'],
   ['have its owner widen it with set({ mode })', 'have its owner make it with a wider --mode'],
   ['open it with `readonly`, or have', 'have'],
   ['and set({ maxBytes })', 'and make the queue with a larger --max-bytes'],
@@ -47,10 +48,13 @@ const optionOf: Record<string, string> = {
 /** A word in backticks may be an option; one that is written so can be nothing else. */
 const optionWord = /`(\w+)`|(?<![/\w])(capacityBytes|maxMessageBytes)\b/g
 
+/** Parameters of functions; on the command line there is one of them. */
+const parameter = / for `(address|name|path)`/g
+
 /** A sentence of the library in the words of the command. */
 export function inShellWords(sentence: string): string {
   const said = phrases.reduce((text, [library, command]) => text.replace(library, command), sentence)
-  return said.replace(optionWord, (whole, quoted, bare) => {
+  return said.replace(parameter, '').replace(optionWord, (whole, quoted, bare) => {
     const name = quoted ?? bare
     return Object.hasOwn(optionOf, name) ? (optionOf[name] as string) : whole
   })

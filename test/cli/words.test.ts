@@ -81,6 +81,32 @@ describe('what the command says', () => {
     expect(code).toBe(5)
   })
 
+  test.each([
+    ['recv', ['foo']],
+    ['send', ['foo', 'x']],
+    ['stat', ['foo']],
+    ['rm', ['foo']],
+    ['recv', ['fifo:relative']],
+    ['stat', ['sysv:private']],
+    ['sem', ['wait', 'shm:/slots']],
+    ['sem', ['get', 'foo']],
+    ['codegen', ['id:i32', '--c', 'class']],
+  ])('of an argument that is none to %s is what was expected: %s', async (name, args) => {
+    const { code, stderr } = await ipckit([name, ...args])
+    expect(stderr).toMatch(/^ipckit: Expected .*, received /)
+    expect(stderr).not.toMatch(libraryWords)
+    expect(stderr).not.toContain('memory:')
+    expect(code).toBe(2)
+  })
+
+  test.runIf(canBeNobody)('of a System V queue of another user is to run it as that user', async () => {
+    const address = sysvAddress()
+    await ipckit(['send', address, 'x', '--create'])
+    const { code, stderr } = await ipckit(['recv', address], { through: asNobody })
+    expect(stderr).toMatch(/EACCES\).*run this as its owner/)
+    expect(code).toBe(5)
+  })
+
   test('of the fields of a value is left as it is', async () => {
     const address = posixAddress()
     const args = ['send', address, '{"type":"x"}', '--struct', 'type:i32', '--create']
