@@ -25,6 +25,8 @@ export type {
   Envelope,
   GetOptions,
   GetSyncOptions,
+  NoLabel,
+  NoSelector,
   PriorityOption,
   PutOptions,
   PutSyncOptions,

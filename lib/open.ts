@@ -66,6 +66,9 @@ export type CreateOptions<S extends Scheme, T, I> = { codec: Codec<T, I> } & Cre
 /** What opening an address gives: over `shm:` a queue that can do more. */
 export type QueueOf<S extends Scheme, T, I> = [S] extends ['shm'] ? SharedQueue<T, I> : Queue<T, S, I>
 
+/** Set by the class, whose constructor is no one else's. */
+let construct: <T, I>(transport: Transport, codec: Codec<T, I>) => TypedQueue<T, Scheme, I>
+
 /**
  * A typed queue that unrelated processes find by its address. The scheme picks what carries it:
  * `posix:/name`, `sysv:0x1234` (also `sysv:id=5`, `sysv:/path?proj=1`, `sysv:private`), `fifo:/path`, `shm:/name`,
@@ -85,6 +88,12 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     super(new Channel(transport), new Packing(codec, transport))
   }
 
+  // A private method would be declared as a member that no other class has: then a SharedQueue is no Queue to the
+  // compiler.
+  static {
+    construct = (transport, codec) => new Queue(transport, codec)
+  }
+
   /** Queues over `shm:` are of a class of their own, and queues all the same. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return value instanceof TypedQueue
@@ -100,7 +109,7 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     address: A,
     options: OpenOptions<SchemeOf<A>, T, I>,
   ): Promise<QueueOf<SchemeOf<A>, T, I>> {
-    return Queue.#make(address, 'open', options)
+    return make(address, 'open', options)
   }
 
   /**
@@ -113,7 +122,7 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     address: A,
     options: CreateOptions<SchemeOf<A>, T, I>,
   ): Promise<QueueOf<SchemeOf<A>, T, I>> {
-    return Queue.#make(address, 'create', options)
+    return make(address, 'create', options)
   }
 
   /** Opens the queue, or makes it when there is none. Of a queue that exists, its own sizes hold. */
@@ -121,25 +130,25 @@ export class Queue<T, S extends Scheme = Scheme, I = T> extends TypedQueue<T, S,
     address: A,
     options: CreateOptions<SchemeOf<A>, T, I>,
   ): Promise<QueueOf<SchemeOf<A>, T, I>> {
-    return Queue.#make(address, 'openOrCreate', options)
+    return make(address, 'openOrCreate', options)
   }
+}
 
-  static #make<T, S extends Scheme, I>(
-    address: string,
-    how: How,
-    options: { codec: Codec<T, I> },
-  ): QueueOf<S, T, I> {
-    const { codec, ...others } = checkObject('options', options) as { codec: Codec<T, I> }
-    if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
-      throw wrongType('codec', 'a codec such as json() or struct({...})', codec)
-    }
-    const parsed = parseAddress(address)
-    if (parsed.scheme === 'shm') {
-      const handle = openShmQueue(parsed.name, how, codec.name, others)
-      return new SharedQueue(new ShmTransport(parsed.name, handle), codec) as QueueOf<S, T, I>
-    }
-    return new Queue(transportOf(parsed, how, others), codec) as TypedQueue<T, Scheme, I> as QueueOf<S, T, I>
+function make<T, S extends Scheme, I>(
+  address: string,
+  how: How,
+  options: { codec: Codec<T, I> },
+): QueueOf<S, T, I> {
+  const { codec, ...others } = checkObject('options', options) as { codec: Codec<T, I> }
+  if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
+    throw wrongType('codec', 'a codec such as json() or struct({...})', codec)
   }
+  const parsed = parseAddress(address)
+  if (parsed.scheme === 'shm') {
+    const handle = openShmQueue(parsed.name, how, codec.name, others)
+    return new SharedQueue(new ShmTransport(parsed.name, handle), codec) as QueueOf<S, T, I>
+  }
+  return construct(transportOf(parsed, how, others), codec) as QueueOf<S, T, I>
 }
 
 function transportOf(address: Exclude<Address, { scheme: 'shm' }>, how: How, options: object): Transport {

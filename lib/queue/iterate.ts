@@ -13,7 +13,7 @@ export function iterate<R>(
   selector: Selector,
   take: Take<IteratorYieldResult<R>>,
   options: WaitOptions | undefined,
-): AsyncIterableIterator<R> {
+): AsyncIterableIterator<R, undefined> {
   let ended = false
   const waits = new Set<Promise<unknown>>()
   const end: IteratorReturnResult<undefined> = { value: undefined, done: true }

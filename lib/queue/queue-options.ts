@@ -1,4 +1,4 @@
-/** What `put` and `get` take and give, by transport, so that what a transport cannot do does not compile. */
+/** What `put` and `get` take and give, by transport, so that an option that a transport does not have does not compile. */
 import type { SyncWaitOptions, WaitOptions } from '../options.js'
 
 /** The schemes of addresses. */
@@ -17,6 +17,13 @@ export type SchemeOf<A extends string> = string extends A
 export interface PriorityOption {
   /** 0 to 32,767, over `shm:` 0 to 9 unless the queue was made otherwise; default 0. */
   priority?: number | undefined
+  type?: undefined
+}
+
+/** Messages that have neither priority nor type. */
+export interface NoLabel {
+  priority?: undefined
+  type?: undefined
 }
 
 /** The type of a System V message; on a queue with `priorities`, its priority instead. */
@@ -37,17 +44,24 @@ export type TypeSelector =
     }
   | { /** Any type but this. */ except?: number | undefined; type?: undefined; maxType?: undefined }
 
+/** There is nothing to choose messages by. */
+export interface NoSelector {
+  type?: undefined
+  maxType?: undefined
+  except?: undefined
+}
+
 /** What `tryPut` takes beside the value. */
 export type TryPutOptions<S extends Scheme> = S extends 'sysv'
   ? TypeOrPriority
   : S extends 'fifo'
-    ? Record<never, never>
+    ? NoLabel
     : PriorityOption
 export type PutOptions<S extends Scheme> = TryPutOptions<S> & WaitOptions
 export type PutSyncOptions<S extends Scheme> = TryPutOptions<S> & SyncWaitOptions
 
 /** What `tryGet` takes. */
-export type TryGetOptions<S extends Scheme> = S extends 'sysv' ? TypeSelector : Record<never, never>
+export type TryGetOptions<S extends Scheme> = S extends 'sysv' ? TypeSelector : NoSelector
 export type GetOptions<S extends Scheme> = TryGetOptions<S> & WaitOptions
 export type GetSyncOptions<S extends Scheme> = TryGetOptions<S> & SyncWaitOptions
 

@@ -41,7 +41,7 @@ const trying: string[] = []
  * @typeParam S - the scheme of its address, which decides what the options are.
  * @typeParam I - what `put` takes; `T`, unless the codec's schema transforms.
  */
-export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle implements AsyncIterable<T> {
+export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle implements AsyncIterable<T, undefined> {
   readonly #transport: Transport
   readonly #channel: Channel
   readonly #packing: Packing<T, I>
@@ -207,12 +207,12 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle impl
    * for await (const job of jobs) await handle(job)
    * ```
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     return this.values()
   }
 
   /** The iterator of `for await`, with the options of {@link get}. */
-  values(options?: GetOptions<S>): AsyncIterableIterator<T> {
+  values(options?: GetOptions<S>): AsyncIterableIterator<T, undefined> {
     return iterate(this.#channel, this.#selector(options, waitKeys), this.#takeResult, options)
   }
 

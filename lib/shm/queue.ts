@@ -107,7 +107,7 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
   }
 
   /** Takes messages on lease, one at a time, for ever; ends when this handle is closed or the queue was shut down. */
-  leases(options?: LeaseOptions & WaitOptions): AsyncIterableIterator<Lease<T>> {
+  leases(options?: LeaseOptions & WaitOptions): AsyncIterableIterator<Lease<T>, undefined> {
     return iterate(this.#channel, leaseSelector(options, waitKeys), this.#takeResult, options)
   }
 

@@ -1,5 +1,5 @@
 /** The contract of single messages: order, boundaries, sizes, full and empty queues, facts, peeking, stat. */
-import { type Codec, IpcError, raw } from 'ipckit'
+import { type Codec, IpcError, type Queue, raw } from 'ipckit'
 import { expect, test } from 'vitest'
 import { pattern } from '../helpers/pattern.ts'
 import { drain, fill, largest, room, type Subject, unit, unitBytes, units, Workbench } from './subject.ts'
@@ -187,11 +187,12 @@ export function messages(subject: Subject): void {
       expect(queue.stat().depth).toBe(0)
       return
     }
-    for (const type of [3, 1, 2]) await queue.put(unit(type), { type } as never)
-    expect(queue.tryGet({ type: 9 })).toBeUndefined()
-    expect(await queue.get({ type: 2 })).toBe(unit(2))
-    expect(await queue.get({ except: 3 })).toBe(unit(1))
-    expect(await queue.get({ maxType: 4 })).toBe(unit(3))
+    const typed: Queue<string> = queue
+    for (const type of [3, 1, 2]) await typed.put(unit(type), { type })
+    expect(typed.tryGet({ type: 9 })).toBeUndefined()
+    expect(await typed.get({ type: 2 })).toBe(unit(2))
+    expect(await typed.get({ except: 3 })).toBe(unit(1))
+    expect(await typed.get({ maxType: 4 })).toBe(unit(3))
   })
 
   test('peek shows what the next gets will give and takes nothing, or is refused', async () => {

@@ -4,12 +4,13 @@
  */
 import { randomInt } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Queue } from 'ipckit'
 import { describe, expect, test } from 'vitest'
 import { Dice, type Limit, Model, type Stored, type Wish } from './model.ts'
-import { type AnyQueue, drain, largest, room, type Subject, subjects, Workbench } from './subject.ts'
+import { drain, largest, room, type Subject, subjects, Workbench } from './subject.ts'
 
 const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
-type Handle = AnyQueue<string>
+type Handle = Queue<string>
 
 const types = [1, 2, 3, 2 ** 31, 2 ** 53 - 1]
 const priorities = (highest = 32_767) => [0, 1, 5, highest]

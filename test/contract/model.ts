@@ -1,4 +1,5 @@
 /** A queue as simple as it can be, against which real ones are compared, and the dice that choose what happens. */
+import type { TypeSelector } from 'ipckit'
 
 /** Repeats itself from its seed: mulberry32. */
 export class Dice {
@@ -28,11 +29,7 @@ export interface Stored {
 }
 
 /** Which messages are wanted; none of them: the next. */
-export interface Wish {
-  type?: number
-  maxType?: number
-  except?: number
-}
+export type Wish = TypeSelector
 
 /** What limits a queue. */
 export type Limit = { messages: number } | { bytes: number }
