@@ -37,7 +37,7 @@ export type {
   TypeOrPriority,
   TypeSelector,
 } from './queue/queue-options.js'
-export type { ReadableOptions } from './queue/streams.js'
+export type { QueueReadable, QueueWritable, ReadableOptions } from './queue/streams.js'
 export type { Capabilities, QueueStat } from './queue/transport.js'
 export { Lease, type NackOptions } from './shm/lease.js'
 export { type LeaseOptions, SharedQueue } from './shm/queue.js'

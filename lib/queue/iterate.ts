@@ -7,6 +7,11 @@ import { checkWait } from '../wait/pending.js'
 import { nothing, type Take } from '../wait/receive-line.js'
 import type { Selector } from './transport.js'
 
+/** Whether an error says no more than that nothing will come any more. */
+export function isEnd(error: unknown): boolean {
+  return error instanceof ClosedError || error instanceof ShutdownError
+}
+
 /** Takes one message after another for ever; ends when the handle is closed or the queue was shut down. */
 export function iterate<R>(
   channel: Channel,
@@ -17,9 +22,6 @@ export function iterate<R>(
   let ended = false
   const waits = new Set<Promise<unknown>>()
   const end: IteratorReturnResult<undefined> = { value: undefined, done: true }
-  // Nothing will come any more.
-  const isEnd = (error: unknown) =>
-    error === end || error instanceof ClosedError || error instanceof ShutdownError
   return {
     next: () => {
       if (ended || channel.closed) return Promise.resolve(end)
@@ -36,7 +38,7 @@ export function iterate<R>(
           },
           (error) => {
             waits.delete(wait)
-            if (isEnd(error)) return end
+            if (error === end || isEnd(error)) return end
             throw error
           },
         )

@@ -19,7 +19,13 @@ import type {
   TryGetOptions,
   TryPutOptions,
 } from './queue-options.js'
-import { type ReadableOptions, readableOf, writableOf } from './streams.js'
+import {
+  type QueueReadable,
+  type QueueWritable,
+  type ReadableOptions,
+  readableOf,
+  writableOf,
+} from './streams.js'
 import type {
   Capabilities,
   GetSelector,
@@ -217,15 +223,29 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle impl
   }
 
   /**
-   * A stream of values, in object mode. It ends when this handle is closed; destroying it closes nothing. What it
-   * has read ahead, `highWaterMark` values (default 1), is in this process alone.
+   * A stream of values, in object mode. It ends when this handle is closed or the queue was shut down; destroying it
+   * closes nothing. A value is taken when somebody reads the stream, so destroying it, a failing `pipeline` and breaking
+   * out of its loop lose none, unless `highWaterMark` says that some are read ahead. What the streams behind it have
+   * buffered is theirs: a destination with a `highWaterMark` of 1 has one.
+   *
+   * @throws `TypeError` or `RangeError` when an option is none.
+   * @example
+   * ```ts
+   * await pipeline(jobs.readable(), new Writable({ objectMode: true, highWaterMark: 1, write }))
+   * ```
    */
-  readable(options?: ReadableOptions & GetOptions<S>) {
-    return readableOf(this, options)
+  readable(options?: ReadableOptions & GetOptions<S>): QueueReadable<T> {
+    const { highWaterMark = 0, ...getting } = (
+      options === undefined ? {} : checkObject('options', options)
+    ) as ReadableOptions & GetOptions<S>
+    checkInteger('highWaterMark', highWaterMark, 0, 2 ** 20)
+    const selector = this.#selector(getting as unknown as GetOptions<S>, waiting)
+    return readableOf(this.#channel, selector, this.#takeValue, getting, highWaterMark)
   }
 
   /** A stream into the queue, in object mode, with the back-pressure of the queue. Ending it closes nothing. */
-  writable(options?: PutOptions<S>) {
+  writable(options?: PutOptions<S>): QueueWritable<I> {
+    this.#checkOptions(options, putting, waiting)
     return writableOf(this, options)
   }
 

@@ -10,6 +10,7 @@ import { iteration } from './iteration.ts'
 import { messages } from './messages.ts'
 import { opening } from './opening.ts'
 import { reentrancy } from './reentrancy.ts'
+import { streams } from './streams.ts'
 import { measureBy, type Subject } from './subject.ts'
 import { waits } from './waits.ts'
 
@@ -22,6 +23,7 @@ export function transportContract(subject: Subject): void {
     describe('waiting', () => waits(subject))
     describe('many at once', () => batches(subject))
     describe('loops and streams', () => iteration(subject))
+    describe('what streams hold', () => streams(subject))
     describe('closing and removing', () => endings(subject))
     describe('codecs', () => codecs(subject))
     describe('user code inside of a call', () => reentrancy(subject))

@@ -121,6 +121,25 @@ describe('shutdown', () => {
     expect(seen).toEqual(['a', 'b'])
   })
 
+  test('ends a readable stream after the last message, also one that waits', async () => {
+    const queue = await create()
+    await queue.putMany(['a', 'b'])
+    const seen: string[] = []
+    const ended: string[] = []
+    const streams = [queue.readable(), (await again(queue)).readable({ highWaterMark: 2 })]
+    for (const stream of streams) {
+      stream.on('data', (value) => seen.push(value)).on('end', () => ended.push('end'))
+      stream.on('error', ({ name }) => ended.push(name))
+    }
+    await isPending(new Promise(() => {}))
+    queue.shutdown()
+    await Promise.all(streams.map((stream) => new Promise((resolve) => stream.on('close', resolve))))
+    expect(seen).toEqual(['a', 'b'])
+    expect(ended).toEqual(['end', 'end'])
+    for await (const value of queue.readable()) seen.push(value)
+    expect(seen).toEqual(['a', 'b'])
+  })
+
   test('ends a thread that is blocked in another process', async () => {
     const queue = await create()
     const agent = await Agent.start()

@@ -1,10 +1,13 @@
 /** What compiles of typed queues, over every transport, and what must not: no method gives `any`. */
+import { pipeline } from 'node:stream/promises'
 import {
   type Capabilities,
   type Envelope,
   json,
   Queue,
+  type QueueReadable,
   type QueueStat,
+  type QueueWritable,
   type Scheme,
   type SharedQueue,
   text,
@@ -301,6 +304,75 @@ next.value.id
 posix.values({ type: 5 })
 // @ts-expect-error a misspelled option
 memory.values({ typo: 5 })
+
+// Streams
+const readable = posix.readable({ highWaterMark: 3, ...fits })
+expectTrue<Equal<typeof readable, QueueReadable<Job>>>()
+for (const queue of each) expectTrue<Equal<ReturnType<typeof queue.readable>, QueueReadable<Job>>>()
+for await (const value of readable) expectTrue<Equal<typeof value, Job>>()
+for await (const value of readable.iterator({ destroyOnReturn: false }))
+  expectTrue<Equal<typeof value, Job>>()
+const read = readable.read()
+expectTrue<Equal<typeof read, Job | null>>()
+const all = await readable.toArray()
+expectTrue<Equal<typeof all, Job[]>>()
+readable
+  .on('data', (value) => expectTrue<Equal<typeof value, Job>>())
+  .once('data', (value) => expectTrue<Equal<typeof value, Job>>())
+  .addListener('data', (value) => expectTrue<Equal<typeof value, Job>>())
+  .on('error', (error) => error.message satisfies string)
+  .once('end', () => {})
+  .addListener('close', () => {})
+sysv.readable({ type: 5 })
+// @ts-expect-error nothing may be there
+readable.read().id
+// @ts-expect-error it has no such property
+readable.on('data', (value) => value.name)
+// @ts-expect-error a POSIX queue has no types
+posix.readable({ type: 5 })
+// @ts-expect-error a misspelled option
+fifo.readable({ typo: 5 })
+
+const writable = posix.writable({ priority: 3, ...fits })
+expectTrue<Equal<typeof writable, QueueWritable<Job>>>()
+expectTrue<Equal<ReturnType<typeof writable.write>, boolean>>()
+writable.write(job)
+writable.write(job, (error) => error satisfies Error | null | undefined)
+writable.write(job, 'utf8', () => {})
+writable.end(job)
+writable.end(job, () => {})
+writable.end(() => {})
+writable.end()
+sysv.writable({ type: 5 })
+// @ts-expect-error no job
+writable.write('not a job')
+// @ts-expect-error no job
+writable.write('not a job', () => {})
+// @ts-expect-error no job
+writable.write(Buffer.alloc(5), 'utf8')
+// @ts-expect-error no job
+writable.end('not a job')
+// @ts-expect-error no job
+writable.end(5, () => {})
+// @ts-expect-error a FIFO has no priorities
+fifo.writable({ priority: 5 })
+// @ts-expect-error a POSIX queue has no types
+posix.writable({ type: 5 })
+
+// Node's own functions take them for what they are.
+await pipeline(posix.readable(), memory.writable())
+await pipeline(
+  posix.readable(),
+  async function* (jobs: AsyncIterable<Job>) {
+    for await (const { id } of jobs) yield { id: id + 1 }
+  },
+  memory.writable(),
+)
+await pipeline([job], memory.writable())
+posix
+  .readable()
+  .pipe(memory.writable())
+  .on('finish', () => {})
 
 // The rest
 expectTrue<Equal<typeof posix.address, string>>()
