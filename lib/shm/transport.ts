@@ -342,8 +342,19 @@ export class ShmTransport implements Transport {
     native.ringClose(this.#handle, this.#tokens)
   }
 
+  /** Removes the name, unless this queue has lost it: it may be another queue's by now. */
   unlink(): void {
+    if (this.#isUnlinked()) throw this.#error(-errnoOf.EIDRM, 'unlink', 'remove')
     unlink(this.#name)
+  }
+
+  /** False also of a queue that cannot be looked at any more: that must not keep anybody from removing it. */
+  #isUnlinked(): boolean {
+    try {
+      return this.#status().out[26] === 1
+    } catch {
+      return false
+    }
   }
 
   #error(errno: number, syscall: string, action: string, advice?: string): IpcError {

@@ -518,7 +518,8 @@ describe('a queue that is removed while it is open', () => {
     await next.put('new')
     expect(await queue.get()).toBe('old')
     expect(await next.get()).toBe('new')
-    await expect(queue.unlink()).resolves.toBeUndefined()
+    await expect(queue.unlink()).rejects.toMatchObject({ code: 'EIDRM' })
+    expect(next.stat()).toMatchObject({ unlinked: false })
   })
 
   test('is gone when its file was renamed, for who opens it', async () => {
