@@ -267,7 +267,11 @@ export class MessageQueue extends Handle {
     return this.#channel.close()
   }
 
-  /** Removes the queue's name for everyone: mq_unlink(3); see {@link unlink}. */
+  /**
+   * Removes the queue's name for everyone: mq_unlink(3); see {@link unlink}.
+   *
+   * @throws {@link RemovedError} when somebody has removed it already: the name may be another queue's by now.
+   */
   unlink(): void {
     this.#channel.checkOpen()
     this.#transport.unlink()

@@ -133,7 +133,13 @@ export class PosixTransport extends PolledTransport implements Transport {
     native.mqClose(this.#handle, this.token)
   }
 
+  /**
+   * Removes the name, when it is still that of this very queue. The mqueue file system neither links nor renames: a queue
+   * that has a name has this one, and one that has none any more has left it to others. Between the look and mq_unlink(3),
+   * which knows names alone, somebody may remove this queue and somebody else make another; nothing can prevent that.
+   */
   unlink(): void {
+    if (this.isRemoved()) throw this.removed('remove')
     unlink(this.#name)
   }
 
@@ -152,8 +158,8 @@ export class PosixTransport extends PolledTransport implements Transport {
     return this.stat().unlinked
   }
 
-  protected removed(direction: Direction): IpcError {
-    return this.#error(-errnoOf.EIDRM, 'mq_unlink', direction)
+  protected removed(action: Direction | 'remove'): IpcError {
+    return this.#error(-errnoOf.EIDRM, 'mq_unlink', action)
   }
 
   #noTypes(what: string): IpcError {

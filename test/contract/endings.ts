@@ -249,7 +249,24 @@ export function endings(subject: Subject): void {
     const queue = await bench.create()
     const other = await bench.open(queue.address)
     await queue.unlink()
-    await expect(other.unlink()).rejects.toMatchObject({ code: expect.stringMatching(/^(EIDRM|ENOENT)$/) })
+    await expect(other.unlink()).rejects.toMatchObject({ code: 'EIDRM' })
+  })
+
+  test('a handle on a queue that was removed leaves alone what others made under its name', async () => {
+    const queue = await bench.create()
+    const other = await bench.open(queue.address)
+    await other.unlink()
+    await other.close()
+    const theirs = await bench.make('create', queue.address, undefined, subject.sized(room))
+    await theirs.put(unit(1))
+    await expect(queue.unlink()).rejects.toMatchObject({
+      name: 'RemovedError',
+      code: 'EIDRM',
+      resource: queue.address,
+      message: expect.stringContaining('removed'),
+    })
+    const again = await bench.open(theirs.address)
+    expect(await again.get()).toBe(unit(1))
   })
 
   test('a queue is removed while messages are in it, and its name is free', async () => {

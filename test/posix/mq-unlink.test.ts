@@ -109,9 +109,25 @@ describe('mq_unlink', () => {
         resource: `posix:${name}`,
       }),
     )
-    const queue = queues.create()
-    queue.unlink()
-    expect(() => queue.unlink()).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+  })
+
+  test('a handle removes its own queue: once that is gone, EIDRM, and who has its name now keeps it', async () => {
+    const mine = queues.create()
+    queues.again(mine).unlink()
+    const gone = expect.objectContaining({
+      name: 'RemovedError',
+      code: 'EIDRM',
+      syscall: 'mq_unlink',
+      resource: mine.address,
+    })
+    expect(() => mine.unlink()).toThrow(gone)
+    const theirs = queues.create({}, nameOf(mine))
+    await theirs.send(pattern(5))
+    expect(() => mine.unlink()).toThrow(gone)
+    expect(theirs.stat()).toMatchObject({ depth: 1, unlinked: false })
+    // By name whatever bears it is removed, as mq_unlink(3) has it.
+    unlink(nameOf(mine))
+    expect(theirs.stat().unlinked).toBe(true)
   })
 
   test.each(['', 'a', '/', '/a/b', '/a\0', undefined, null, 5])(
