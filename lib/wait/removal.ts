@@ -9,15 +9,31 @@ const token = newToken()
 const listeners = new Map<number, Set<() => void>>()
 const changed = new Int32Array(64)
 
+/** The watch of an event that says that others were lost: IN_Q_OVERFLOW. */
+const lost = -1
+
+/** Where nothing can be watched: how long between looks. Sending looks as often (native/sys/posix_queue.cc). */
+const lookEveryMs = 250
+
 /**
  * Calls `tell` when the queue may have been unlinked, until the returned function is called. `start` begins the watch,
- * whose events are those of the token. Undefined where it cannot be watched: without /proc, without permission to read
- * the queue, or with all watches of the user in use.
+ * whose events are those of the token. Where it cannot be watched `tell` is called a few times a second: without /proc,
+ * without permission to read the queue, or with all instances or watches of the user in use (fs.inotify).
  */
-export function watchRemoval(start: (token: number) => number, tell: () => void): (() => void) | undefined {
+export function watchRemoval(start: (token: number) => number, tell: () => void): () => void {
   expect(token, onEvent)
   const watch = start(token)
-  if (watch < 0) return undefined
+  return watch < 0 ? lookNowAndThen(tell) : listen(watch, tell)
+}
+
+function lookNowAndThen(tell: () => void): () => void {
+  const timer = setInterval(tell, lookEveryMs)
+  // Whoever waits keeps the process alive, unless unref'd; the looks do not.
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+function listen(watch: number, tell: () => void): () => void {
   // Two handles on one queue share its watch.
   const told = listeners.get(watch) ?? new Set()
   listeners.set(watch, told)
@@ -35,7 +51,8 @@ function onEvent(): void {
   do {
     count = native.mqRemovals(token, changed)
     for (const watch of changed.subarray(0, count)) {
-      for (const tell of [...(listeners.get(watch) ?? [])]) tell()
+      const told = watch === lost ? [...listeners.values()] : [listeners.get(watch) ?? []]
+      for (const tell of told.flatMap((each) => [...each])) tell()
     }
   } while (count === changed.length)
 }

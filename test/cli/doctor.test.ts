@@ -45,6 +45,8 @@ const host: Record<string, string> = {
   'proc/sys/fs/mqueue/msg_default': '10\n',
   'proc/sys/fs/mqueue/msgsize_default': '8192\n',
   'proc/sys/fs/mqueue/queues_max': '256\n',
+  'proc/sys/fs/inotify/max_user_instances': '128\n',
+  'proc/sys/fs/inotify/max_user_watches': '8192\n',
   'proc/sys/kernel/msgmax': '8192\n',
   'proc/sys/kernel/msgmnb': '16384\n',
   'proc/sys/kernel/msgmni': '32000\n',
@@ -145,6 +147,19 @@ describe('on a host with the defaults of the kernel', () => {
     for (const name of ['msgmax', 'msgmnb', 'msgmni']) {
       expect(commandsOf(check(`kernel.${name}`))[0]).toMatch(new RegExp(`^sysctl -w kernel.${name}=\\d+$`))
     }
+  })
+
+  test('the limits of inotify are told, and that removals are noticed by looking past them', async () => {
+    const check = await checksOf({})
+    const instances = check('fs.inotify.max_user_instances')
+    expect(instances).toMatchObject({ value: 128, unit: 'instances', verdict: 'ok' })
+    expect(instances.remark).toContain('4 times a second')
+    expect(commandsOf(instances)[0]).toBe('sysctl -w fs.inotify.max_user_instances=1024')
+    expect(check('fs.inotify.max_user_watches')).toMatchObject({
+      value: 8192,
+      unit: 'watches',
+      verdict: 'ok',
+    })
   })
 
   test('limits of a process are raised in the shell up to the hard limit, and by root, systemd and PAM beyond', async () => {

@@ -4,6 +4,7 @@ import type { Facts } from './facts.js'
 import { pipeChecks } from './pipe-checks.js'
 import { posixChecks } from './posix-checks.js'
 import { keepQueues, raiseLimit, raiseTasks, shareQueues } from './remedies.js'
+import { removalChecks } from './removal-checks.js'
 import { semaphoreChecks } from './semaphore-checks.js'
 import { futexCheck, segmentChecks, sharedMemoryCheck } from './shared-memory-checks.js'
 import { sysvChecks } from './sysv-checks.js'
@@ -20,6 +21,7 @@ export function examine(facts: Facts): Check[] {
     futexCheck(facts),
     ...segmentChecks(facts),
     ...pipeChecks(facts),
+    ...removalChecks(facts),
     logindCheck(facts),
   ].filter((check) => check !== undefined)
 }

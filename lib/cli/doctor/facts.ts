@@ -76,6 +76,8 @@ export const sysctlNames = [
   'fs.pipe-user-pages-soft',
   'fs.pipe-user-pages-hard',
   'fs.protected_fifos',
+  'fs.inotify.max_user_instances',
+  'fs.inotify.max_user_watches',
 ] as const
 export type SysctlName = (typeof sysctlNames)[number]
 
