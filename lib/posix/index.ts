@@ -7,7 +7,7 @@
 export type { Atomic, AtomicType } from '../mapping/atomic.js'
 export type { Mapping } from '../mapping/mapping.js'
 export type { Permit } from '../wait/permit.js'
-export { limits, type PosixQueueLimits } from './limits.js'
+export { limits, maxCapacity, maxMessageBytes, type PosixQueueLimits } from './limits.js'
 export { list, type PosixQueueEntry } from './list.js'
 export { type CreateMemfdOptions, Memfd, type OpenMemfdOptions, type Seal } from './memfd.js'
 export {

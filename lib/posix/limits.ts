@@ -3,6 +3,15 @@
  */
 import { readFileSync } from 'node:fs'
 
+/**
+ * The deepest queue that any kernel makes, whatever fs.mqueue.msg_max and the rights of the process: HARD_MSGMAX of
+ * include/linux/ipc_namespace.h.
+ */
+export const maxCapacity = 65_536
+
+/** The largest message size that any kernel makes a queue with, likewise: HARD_MSGSIZEMAX. */
+export const maxMessageBytes = 16 * 1024 * 1024
+
 export interface PosixQueueLimits {
   /** Deepest queue that may be made: fs.mqueue.msg_max. */
   readonly capacity: number
@@ -27,15 +36,17 @@ function readLimit(name: string, fallback: number): number {
   }
 }
 
-function readUserBytes(): number {
+/** RLIMIT_MSGQUEUE of this process: Infinity when unlimited. */
+export function readUserBytes(): { soft: number; hard: number } {
   let limits: string
   try {
     limits = readFileSync('/proc/self/limits', 'utf8')
   } catch {
-    return 819_200
+    return { soft: 819_200, hard: 819_200 }
   }
-  const soft = /^Max msgqueue size\s+(\S+)/m.exec(limits)?.[1]
-  return soft === 'unlimited' || soft === undefined ? Number.POSITIVE_INFINITY : Number(soft)
+  const [, soft, hard] = /^Max msgqueue size\s+(\S+)\s+(\S+)/m.exec(limits) ?? []
+  const bytes = (text = 'unlimited') => (text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text))
+  return { soft: bytes(soft), hard: bytes(hard) }
 }
 
 /**
@@ -54,7 +65,7 @@ export function limits(): PosixQueueLimits {
     messageBytes: readLimit('msgsize_max', 8192),
     defaultMessageBytes: readLimit('msgsize_default', 8192),
     queues: readLimit('queues_max', 256),
-    userBytes: readUserBytes(),
+    userBytes: readUserBytes().soft,
   }
 }
 

@@ -1,12 +1,19 @@
 /**
  * Opening and removing POSIX message queues by name.
  */
-import { constants } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { native } from '../binding.js'
 import { errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
 import { type How, openOrMake } from '../how.js'
 import { checkInteger, checkKeys, checkMode, checkObject, wrongType } from '../options.js'
-import { accountedBytes, defaultCapacity, limits } from './limits.js'
+import {
+  accountedBytes,
+  defaultCapacity,
+  limits,
+  maxCapacity,
+  maxMessageBytes,
+  readUserBytes,
+} from './limits.js'
 import { checkName } from './name.js'
 
 /** What a handle may do; the kernel checks it against the queue's mode. */
@@ -149,17 +156,14 @@ function advise(
     case errnoOf.EACCES:
       return "the queue's mode does not allow this user that access; ask for less with `access`, or open it as its owner"
     case errnoOf.EINVAL:
-      if (capacity > now.capacity) {
-        return `the capacity ${capacity} is over the limit of ${now.capacity} messages in /proc/sys/fs/mqueue/msg_max; raise it with: sysctl -w fs.mqueue.msg_max=${capacity}`
-      }
-      if (messageBytes > now.messageBytes) {
-        return `the message size ${messageBytes} is over the limit of ${now.messageBytes} bytes in /proc/sys/fs/mqueue/msgsize_max; raise it with: sysctl -w fs.mqueue.msgsize_max=${messageBytes}`
-      }
-      return undefined
+      return (
+        adviseSize('capacity', capacity, now.capacity, maxCapacity, 'messages', 'msg_max') ??
+        adviseSize('message size', messageBytes, now.messageBytes, maxMessageBytes, 'bytes', 'msgsize_max')
+      )
     case errnoOf.EMFILE:
       // The kernel answers EMFILE both for descriptors and for RLIMIT_MSGQUEUE; only making one costs bytes.
-      return creating
-        ? `the queue would take ${accountedBytes(capacity, messageBytes)} bytes, and all queues of a user together may take ${now.userBytes} (RLIMIT_MSGQUEUE), or this process has too many descriptors open; make it smaller, remove queues (ipckit ls), or raise the limits with: prlimit --msgqueue=unlimited, ulimit -n`
+      return creating && hasDescriptorLeft()
+        ? adviseUserBytes(accountedBytes(capacity, messageBytes))
         : 'this process has too many descriptors open; close some, or raise the limit with: ulimit -n'
     case errnoOf.ENOSPC:
       return `there are ${now.queues} queues already, the limit in /proc/sys/fs/mqueue/queues_max; remove some (ipckit ls), or raise it with: sysctl -w fs.mqueue.queues_max=${now.queues * 2}`
@@ -171,3 +175,36 @@ function advise(
       return undefined
   }
 }
+
+function adviseSize(
+  what: string,
+  wanted: number,
+  limit: number,
+  most: number,
+  unit: string,
+  setting: string,
+): string | undefined {
+  if (wanted > most) return `the ${what} ${wanted} is too much: no kernel allows more than ${most} ${unit}`
+  if (wanted <= limit) return undefined
+  return `the ${what} ${wanted} is over the limit of ${limit} ${unit} in /proc/sys/fs/mqueue/${setting}; raise it with: sysctl -w fs.mqueue.${setting}=${wanted}`
+}
+
+function hasDescriptorLeft(): boolean {
+  try {
+    closeSync(openSync('/', constants.O_RDONLY))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function adviseUserBytes(bytes: number): string {
+  const { soft, hard } = readUserBytes()
+  // How much of it is used cannot be known: no more than the limit.
+  const enough = soft + bytes
+  const raise =
+    enough <= hard ? ` with: ${prlimit(`${enough}:`)}` : `, as root, with: ${prlimit(`${enough}:${enough}`)}`
+  return `the queue would take ${bytes} bytes, and all queues of a user together may take ${soft} (RLIMIT_MSGQUEUE); make it smaller, remove queues (ipckit ls), or raise the limit of this process${raise}`
+}
+
+const prlimit = (limits: string) => `prlimit --pid ${process.pid} --msgqueue=${limits}`

@@ -162,6 +162,17 @@ describe('on a host with the defaults of the kernel', () => {
     })
   })
 
+  test('what is set to the most that a kernel allows cannot be raised', async () => {
+    const check = await checksOf({
+      files: { 'proc/sys/fs/mqueue/msg_max': '65536\n', 'proc/sys/fs/mqueue/msgsize_max': '16000000\n' },
+    })
+    expect(check('fs.mqueue.msg_max')).toMatchObject({
+      remark: expect.stringContaining('no kernel allows more'),
+    })
+    expect(commandsOf(check('fs.mqueue.msg_max'))).toEqual([])
+    expect(commandsOf(check('fs.mqueue.msgsize_max'))[0]).toBe('sysctl -w fs.mqueue.msgsize_max=16777216')
+  })
+
   test('limits of a process are raised in the shell up to the hard limit, and by root, systemd and PAM beyond', async () => {
     const check = await checksOf({})
     expect(commandsOf(check('RLIMIT_NOFILE'))[0]).toBe('ulimit -n 4096')

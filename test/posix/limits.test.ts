@@ -1,5 +1,7 @@
 /** The limits of POSIX message queues: mq_overview(7). What meets one is told which, and what raises it. */
-import { limits, MessageQueue } from 'ipckit/posix'
+import { execSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { limits, MessageQueue, maxCapacity, maxMessageBytes } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace, readSetting } from '../helpers/kernel.ts'
@@ -7,6 +9,11 @@ import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()
+
+/** CAP_SYS_RESOURCE, which not every root has. */
+const mayRaiseLimits = /^CapEff:\s*[0-9a-f]*[13579bdf][0-9a-f]{6}$/m.test(
+  readFileSync('/proc/self/status', 'utf8'),
+)
 
 /** A process for which the limits hold, with an account of its own where that can be had. */
 const limited = () => Agent.start(mayChangeUser ? { uid: stranger } : {})
@@ -118,7 +125,7 @@ describe('a queue over the limits', () => {
     expect(failed).toMatchObject({
       code: 'EMFILE',
       syscall: 'mq_open',
-      message: expect.stringMatching(/\d+ bytes.*819200 \(RLIMIT_MSGQUEUE\).*prlimit --msgqueue=unlimited/),
+      message: expect.stringMatching(/\d+ bytes.*819200 \(RLIMIT_MSGQUEUE\).*prlimit --pid/),
     })
     expect(names.length).toBeGreaterThan(0)
 
@@ -140,6 +147,78 @@ describe('a queue over the limits', () => {
     await again.open('posix.MessageQueue', 'create', name, size)
     await again.call('posix', 'unlink', name)
   })
+
+  test('of what a user may have: the command of the error is for this process, and enough', async () => {
+    const agent = await Agent.start({
+      through: ['prlimit', '--msgqueue=60000:'],
+      ...(mayChangeUser && { uid: stranger }),
+    })
+    const size = { capacity: 10, maxMessageBytes: 1000 }
+    const create = async () => {
+      const name = queues.name()
+      await agent.open('posix.MessageQueue', 'create', name, size)
+      names.push(name)
+    }
+    const names: string[] = []
+    const full = async () => {
+      for (;;) await create()
+    }
+    const { message } = (await full().catch((error: unknown) => error)) as Error
+    const bytes = 60_000 + 10 * (1000 + 96)
+    // The hard limit is no less: it stays, and no rights are needed.
+    const command = `prlimit --pid ${agent.pid} --msgqueue=${bytes}:`
+    expect(message).toMatch(new RegExp(`${command}$`))
+    execSync(command, mayChangeUser ? { uid: stranger, gid: stranger } : {})
+    await create()
+    for (const name of names) await agent.call('posix', 'unlink', name)
+  })
+
+  test('of what a user may have, over the hard limit: the command raises both, and root is needed', async () => {
+    const agent = await Agent.start({
+      through: ['prlimit', '--msgqueue=1000:1000'],
+      ...(mayChangeUser && { uid: stranger }),
+    })
+    const name = queues.name()
+    const size = { capacity: 2, maxMessageBytes: 1000 }
+    const create = () => agent.open('posix.MessageQueue', 'create', name, size)
+    const command = `prlimit --pid ${agent.pid} --msgqueue=3192:3192`
+    await expect(create()).rejects.toMatchObject({
+      code: 'EMFILE',
+      message: expect.stringMatching(new RegExp(`, as root, with: ${command}$`)),
+    })
+    if (!mayRaiseLimits) return
+    execSync(command)
+    await create()
+    await agent.call('posix', 'unlink', name)
+  })
+
+  test.each([
+    ['capacity', { capacity: 65_537, maxMessageBytes: 1 }, maxCapacity, 'messages'],
+    ['message size', { capacity: 1, maxMessageBytes: 2 ** 24 + 1 }, maxMessageBytes, 'bytes'],
+  ])(
+    'of %s beyond what any kernel allows: EINVAL that says so, and no command',
+    async (_, size, most, unit) => {
+      const agent = await limited()
+      const failed = await agent
+        .call('posix.MessageQueue', 'create', queues.name(), size)
+        .catch((error: unknown) => error as Error)
+      expect(failed).toMatchObject({
+        code: 'EINVAL',
+        message: expect.stringContaining(`no kernel allows more than ${most} ${unit}`),
+      })
+      expect((failed as Error).message).not.toContain('sysctl')
+    },
+  )
+
+  if (ownNamespace) {
+    test('the kernel is set to the most that is told, and to no more', () => {
+      changeSetting('fs/mqueue/msg_max', maxCapacity)
+      changeSetting('fs/mqueue/msgsize_max', maxMessageBytes)
+      expect(limits()).toMatchObject({ capacity: maxCapacity, messageBytes: maxMessageBytes })
+      expect(() => changeSetting('fs/mqueue/msg_max', maxCapacity + 1)).toThrow('EINVAL')
+      expect(() => changeSetting('fs/mqueue/msgsize_max', maxMessageBytes + 1)).toThrow('EINVAL')
+    })
+  }
 
   test('of what a user may have, when not even one message fits: EMFILE also for a queue of the default capacity', async () => {
     const agent = await Agent.start({

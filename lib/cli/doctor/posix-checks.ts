@@ -1,4 +1,5 @@
 /** Limits of POSIX queues, mq_overview(7). */
+import { maxCapacity, maxMessageBytes } from '../../posix/index.js'
 import type { QueueFacts } from '../queues.js'
 import { byUse, type Check } from './check.js'
 import type { Facts, SysctlName } from './facts.js'
@@ -8,8 +9,6 @@ const group = 'POSIX queues'
 
 /** What the kernel counts for a message beside its bytes (ipc/mqueue.c). */
 const overheadBytes = 96
-/** Bounds of the kernel itself (include/linux/ipc_namespace.h). */
-const hardest = { messages: 65_536, bytes: 16 * 1024 * 1024 }
 
 /** Everything about POSIX queues. */
 export function posixChecks(facts: Facts): Check[] {
@@ -21,15 +20,14 @@ export function posixChecks(facts: Facts): Check[] {
   }
   return [
     trialCheck(facts),
-    setting(facts, 'fs.mqueue.msg_max', 'messages', 'the deepest queue that can be made', (now) =>
-      Math.min(hardest.messages, now * 10),
-    ),
+    setting(facts, 'fs.mqueue.msg_max', 'messages', 'the deepest queue that can be made', 10, maxCapacity),
     setting(
       facts,
       'fs.mqueue.msgsize_max',
       'bytes',
       'the largest message that a queue can be made for',
-      (now) => Math.min(hardest.bytes, now * 8),
+      8,
+      maxMessageBytes,
     ),
     setting(facts, 'fs.mqueue.msg_default', 'messages', 'the depth of a queue whose maker says nothing'),
     setting(
@@ -63,16 +61,20 @@ const reasons: Record<string, string> = {
   ENOSYS: 'the kernel has no POSIX queues, or a security policy hides them',
 }
 
+/** `most` is what the kernel can be set to, whoever asks. */
 function setting(
   facts: Facts,
   name: SysctlName,
   unit: string,
   remark: string,
-  next: (now: number) => number = (now) => now * 2,
+  times = 2,
+  most = Number.POSITIVE_INFINITY,
 ): Check | undefined {
   const value = facts.sysctls[name]
   if (value === undefined) return undefined
-  return { group, name, value, unit, verdict: 'ok', remark, raise: raiseSysctl(name, next(value), facts) }
+  const check = { group, name, value, unit, verdict: 'ok' as const }
+  if (value >= most) return { ...check, remark: `${remark}; no kernel allows more` }
+  return { ...check, remark, raise: raiseSysctl(name, Math.min(most, value * times), facts) }
 }
 
 function queuesCheck(facts: Facts): Check | undefined {
