@@ -21,6 +21,7 @@ import { Channel } from '../wait/channel.js'
 import { Handle } from '../wait/handle.js'
 import { type Inbox, inboxMessages } from '../wait/inbox.js'
 import { Batch } from '../wait/outbox.js'
+import { checkWait } from '../wait/pending.js'
 import { nothing } from '../wait/receive-line.js'
 import { anyMessage } from '../wait/selector.js'
 import { Notification } from './notify.js'
@@ -149,7 +150,7 @@ export class MessageQueue extends Handle {
    */
   async send(data: Uint8Array, options?: SendOptions): Promise<void> {
     const message = outgoing(data, options, sendKeys)
-    if (this.#nonblock) return this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
+    if (this.#mayNotWait(options)) return this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
     return this.#channel.send(message, options)
   }
 
@@ -161,7 +162,7 @@ export class MessageQueue extends Handle {
   /** Sends, and blocks the thread while the queue is full. Ctrl-C ends it with `EINTR`. */
   sendSync(data: Uint8Array, options?: SendSyncOptions): void {
     const message = outgoing(data, options, sendSyncKeys)
-    if (this.#nonblock) this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
+    if (this.#mayNotWait(options)) this.#orAgain(this.#channel.trySend(message), 'mq_send', 'full')
     else this.#channel.sendSync(message, options)
   }
 
@@ -173,11 +174,12 @@ export class MessageQueue extends Handle {
    */
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
     checkOptions(options, waitKeys)
+    const mayNotWait = this.#mayNotWait(options)
     const batch = Batch.take()
     for (const { data, priority } of messages) {
       batch.addBytes(checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
     }
-    if (this.#nonblock) {
+    if (mayNotWait) {
       const sent = this.#channel.trySendMany(batch)
       this.#orAgain(sent > 0 || batch.count === 0, 'mq_send', 'full')
       return sent
@@ -193,7 +195,7 @@ export class MessageQueue extends Handle {
    */
   async receive(options?: WaitOptions): Promise<Message> {
     checkOptions(options, waitKeys)
-    if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
+    if (this.#mayNotWait(options)) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receive(anyMessage, takeOne, 1, options)
   }
 
@@ -206,7 +208,7 @@ export class MessageQueue extends Handle {
   /** Receives, and blocks the thread until there is a message. Ctrl-C ends it with `EINTR`. */
   receiveSync(options?: SyncWaitOptions): Message {
     checkOptions(options, syncWaitKeys)
-    if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
+    if (this.#mayNotWait(options)) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeOne, 1))
     return this.#channel.receiveSync(anyMessage, takeOne, 1, options)
   }
 
@@ -214,7 +216,7 @@ export class MessageQueue extends Handle {
   async receiveMany(max: number, options?: WaitOptions): Promise<Message[]> {
     checkInteger('max', max, 1, inboxMessages)
     checkOptions(options, waitKeys)
-    if (this.#nonblock) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeMany, max))
+    if (this.#mayNotWait(options)) return this.#orEmpty(this.#channel.tryReceive(anyMessage, takeMany, max))
     return this.#channel.receive(anyMessage, takeMany, max, options)
   }
 
@@ -279,6 +281,14 @@ export class MessageQueue extends Handle {
 
   [Symbol.dispose](): void {
     void this.close()
+  }
+
+  /** Whether the call may not wait. Its options are checked all the same: the channel does it of those that may. */
+  #mayNotWait(options: WaitOptions | undefined): boolean {
+    if (!this.#nonblock) return false
+    this.#channel.checkOpen()
+    checkWait(options)
+    return true
   }
 
   #orAgain(done: boolean, syscall: string, state: string): void {

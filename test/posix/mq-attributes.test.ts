@@ -96,6 +96,36 @@ describe('mq_setattr', () => {
     expect(queue.stat().depth).toBe(4)
   })
 
+  test('with nonblock the options of a wait are checked all the same, and an aborted signal is heeded', async () => {
+    const queue = queues.create()
+    await queue.send(pattern(5))
+    queue.setAttributes({ nonblock: true })
+    const reason = new Error('no longer')
+    const calls = (options: object) => [
+      queue.send(pattern(8), options),
+      queue.sendMany([{ data: pattern(8) }], options),
+      queue.receive(options),
+      queue.receiveMany(1, options),
+    ]
+    const refusals = [
+      [{ timeoutMs: -1 }, expect.any(RangeError)],
+      [{ timeoutMs: 'x' }, expect.any(TypeError)],
+      [{ signal: 'x' }, expect.any(TypeError)],
+      [{ signal: AbortSignal.abort(reason) }, reason],
+    ] as const
+    for (const [options, refusal] of refusals) {
+      const outcomes = await Promise.allSettled(calls(options))
+      expect(outcomes).toEqual(outcomes.map(() => ({ status: 'rejected', reason: refusal })))
+    }
+    expect(() => queue.sendSync(pattern(8), { timeoutMs: -1 })).toThrow(RangeError)
+    expect(() => queue.receiveSync({ timeoutMs: -1 })).toThrow(RangeError)
+    expect(() => queue.receiveSync({ timeoutMs: 'x' as never })).toThrow(TypeError)
+    expect(queue.stat().depth).toBe(1)
+    await queue.close()
+    const closed = await Promise.allSettled(calls({ timeoutMs: -1 }))
+    expect(closed).toMatchObject(closed.map(() => ({ reason: { code: 'ERR_IPC_CLOSED' } })))
+  })
+
   test('mq_setattr/1-1: with nonblock calls that need not wait do what they do', async () => {
     const queue = queues.create()
     queue.setAttributes({ nonblock: true })
