@@ -4,15 +4,7 @@
 import { native } from '../binding.js'
 import { errnoOf, IpcError, type SystemFailure, systemError } from '../errors.js'
 import { type How, openOrMake } from '../how.js'
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  checkMode,
-  checkObject,
-  checkString,
-  outOfRange,
-} from '../options.js'
+import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
 import { checkName } from './name.js'
 import { SemaphoreGate } from './semaphore-gate.js'
 
@@ -37,21 +29,9 @@ export interface CreateSemaphoreOptions extends OpenSemaphoreOptions {
 /** The C library puts `sem.` in front of the name of the file. */
 const maxNameBytes = 251
 
-/** Checks a name: a slash, then 1 to 251 bytes without another slash. */
-function checkSemaphoreName(value: unknown): string {
-  const name = checkName('name', checkString('name', value))
-  const bytes = Buffer.byteLength(name) - 1
-  if (bytes <= maxNameBytes) return name
-  throw outOfRange(
-    'name',
-    `a slash followed by 1 to ${maxNameBytes} bytes without a slash or NUL`,
-    `a name of ${bytes} bytes`,
-  )
-}
-
 /** Opens a semaphore. */
 export function openSemaphore(name: string, how: How, options: CreateSemaphoreOptions = {}): SemaphoreGate {
-  checkSemaphoreName(name)
+  checkName('name', name, maxNameBytes)
   checkObject('options', options)
   checkKeys('options', options, how === 'open' ? ['trustOthers'] : ['trustOthers', 'value', 'mode'])
   const { value = 1, trustOthers = false } = options
@@ -66,7 +46,7 @@ export function openSemaphore(name: string, how: How, options: CreateSemaphoreOp
 
 /** Removes the name of a semaphore: sem_unlink(3). Who has it open goes on with it. */
 export function unlinkSemaphore(name: string): void {
-  checkSemaphoreName(name)
+  checkName('name', name, maxNameBytes)
   try {
     native.semUnlink(name)
   } catch (error) {

@@ -11,7 +11,7 @@
  * | mq_open/28 | ENFILE is a limit of the whole machine |
  * | mq_open01 EINTR, EFAULT | as above; the name is a string |
  */
-import { MessageQueue } from 'ipckit/posix'
+import { MessageQueue, Semaphore, SharedMemory, unlink } from 'ipckit/posix'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace, readSetting } from '../helpers/kernel.ts'
@@ -375,7 +375,9 @@ describe('mq_open', () => {
     expect(Buffer.byteLength(longest)).toBe(256)
     expect(queues.create({}, longest).address).toBe(`posix:${longest}`)
     expect(() => MessageQueue.open(`${longest}x`)).toThrow(RangeError)
-    expect(() => MessageQueue.create(`${longest}x`)).toThrow(/256 bytes/)
+    expect(() => MessageQueue.create(`${longest}x`)).toThrow(
+      'Expected a slash followed by 1 to 255 bytes without a slash or NUL for `name`, received a name of 256 bytes',
+    )
     expect(() => MessageQueue.create(`/${'x'.repeat(2 ** 20)}`)).toThrow(RangeError)
   })
 
@@ -386,6 +388,20 @@ describe('mq_open', () => {
     expect(queues.create({}, name).address).toBe(`posix:${name}`)
     expect(() => MessageQueue.create(`${name}漢`)).toThrow(RangeError)
   })
+
+  test.each(['\ud800', '\udc00', 'a\udfffz', '\udc00\ud800'])(
+    'half of a surrogate pair, which has no bytes, is refused: %j',
+    (half) => {
+      const name = `${queues.name()}${half}`
+      for (const make of [MessageQueue.create, MessageQueue.open, unlink]) {
+        expect(() => make(name)).toThrow(
+          /^Expected text without half of a surrogate pair for `name`, received '/,
+        )
+      }
+      expect(() => Semaphore.create(name)).toThrow(RangeError)
+      expect(() => SharedMemory.create(name, { sizeBytes: 1 })).toThrow(RangeError)
+    },
+  )
 
   test('mq_open/29-1, mq_open01: ENOENT, with what to do, when the queue does not exist', () => {
     expect(() => MessageQueue.open(queues.name())).toThrow(
