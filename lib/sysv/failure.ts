@@ -33,13 +33,22 @@ export function queueError(failure: QueueFailure): IpcError {
   }
 }
 
-/** A message that no queue of these sizes can ever hold. */
+/** A message that no queue of these sizes can ever hold: names the limits that it is over, and no others. */
 export function tooLargeError(failure: QueueFailure, length: number): IpcError {
   const { messageBytes, queueBytes } = failure
+  const reasons = [`the message has ${length} bytes`]
+  if (length > messageBytes) {
+    reasons.push(`kernel.msgmax is ${messageBytes}: raise it with sysctl -w kernel.msgmax=${length}`)
+  }
+  if (length > queueBytes) {
+    reasons.push(
+      `this queue holds at most ${queueBytes}: create it with a larger \`maxBytes\`, or change that with MessageQueue.set of ipckit/sysv`,
+    )
+  }
   return systemError({
     ...failure,
     errno: errnoOf.EMSGSIZE,
-    advice: `the message has ${length} bytes, and this queue takes at most ${Math.min(messageBytes, queueBytes)}: the least of kernel.msgmax, ${messageBytes}, and the queue's own size, ${queueBytes}; raise them with sysctl -w kernel.msgmax=${length} and set({ maxBytes }), or send less`,
+    advice: `${reasons.join('; ')}; or send less`,
   })
 }
 

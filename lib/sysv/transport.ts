@@ -84,7 +84,8 @@ export class SysvTransport implements Transport {
   readonly #priorities: boolean
   #listener!: TransportListener
   #queueBytes: number
-  readonly #messageBytes = limits().messageBytes
+  /** kernel.msgmax as it was read last; others may change it. */
+  #messageBytes = limits().messageBytes
   /** By selector type and kind; the token is the thread's. */
   readonly #questions = new Map<string, { token: number } & Question>()
   #sendToken: number | undefined
@@ -272,13 +273,9 @@ export class SysvTransport implements Transport {
   }
 
   stat(): SysvQueueStat {
+    this.#readMessageBytes()
     const out = new Float64Array(15)
-    try {
-      native.msgStatus(this.#handle, out)
-    } catch (error) {
-      const { errno, syscall } = error as SystemFailure
-      throw this.#error(errno, syscall, 'read the state of')
-    }
+    this.#status(out)
     const [
       id,
       key,
@@ -428,12 +425,29 @@ export class SysvTransport implements Transport {
   /** msgsnd(2) waits for ever for room that a queue of that size can never have; others may change the size. */
   #refuseIfTooLarge(length: number): void {
     this.#queueBytes = this.#readQueueBytes()
-    if (length > this.#queueBytes) throw this.tooLarge(length)
+    if (length <= this.#queueBytes) return
+    this.#readMessageBytes()
+    throw this.tooLarge(length)
+  }
+
+  #readMessageBytes(): void {
+    this.#messageBytes = limits().messageBytes
+  }
+
+  #status(out: Float64Array): void {
+    try {
+      native.msgStatus(this.#handle, out)
+    } catch (error) {
+      const { errno, syscall } = error as SystemFailure
+      throw this.#error(errno, syscall, 'read the state of')
+    }
   }
 
   #readQueueBytes(): number {
+    const out = new Float64Array(5)
     try {
-      return this.stat().maxBytes
+      this.#status(out)
+      return out[4] as number
     } catch (error) {
       // Who may not look at it may still send to it.
       if (error instanceof IpcError && error.code === 'EACCES') return Number.POSITIVE_INFINITY
@@ -446,6 +460,8 @@ export class SysvTransport implements Transport {
   }
 
   #error(errno: number, syscall: string, action: string, length?: number, advice?: string): IpcError {
+    // The kernel decides by what kernel.msgmax is now.
+    if (Math.abs(errno) === errnoOf.EINVAL) this.#readMessageBytes()
     return queueError(this.#failure(errno, syscall, action, length, advice))
   }
 

@@ -7,8 +7,9 @@
  * | msgsnd02 EINVAL for a negative size | sizes are those of the bytes |
  * | msgsnd02 EINVAL for a bad id | a handle is of a queue that existed; removed ones are in msgctl03 |
  */
+import { Queue, raw } from 'ipckit'
 import { type MessageQueue, usage } from 'ipckit/sysv'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
 import { pattern } from '../helpers/pattern.ts'
@@ -234,6 +235,27 @@ describe('msgsnd', () => {
     expect(queue.stat().depth).toBe(0)
   })
 
+  test('a message larger than kernel.msgmax and the queue names both, and one larger than the queue the queue alone', () => {
+    const queue = queues.create({ maxBytes: 100 })
+    const advise = (length: number): string => {
+      try {
+        queue.trySend(pattern(length))
+      } catch (error) {
+        return (error as Error).message
+      }
+      return ''
+    }
+    expect(advise(202)).toMatch(
+      /202 bytes.*at most 100.*larger `maxBytes`.*MessageQueue\.set of ipckit\/sysv/,
+    )
+    expect(advise(202)).not.toMatch(/msgmax|sysctl/)
+    expect(advise(8193)).toMatch(/8193 bytes.*sysctl -w kernel\.msgmax=8193.*at most 100.*`maxBytes`/)
+    const roomy = queues.create()
+    expect(() => roomy.trySend(pattern(8193))).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('maxBytes') }),
+    )
+  })
+
   test('sendMany that meets a message that is too large says how many came before it', async () => {
     const queue = queues.create()
     const messages = [pattern(1), pattern(2), pattern(8193), pattern(4)].map((data) => ({ data }))
@@ -332,6 +354,35 @@ describe('msgsnd', () => {
   })
 
   if (ownNamespace) {
+    test('a limit that was raised or lowered since the queue was opened holds', async () => {
+      const made = queues.create()
+      const queue = await Queue.open(made.address as 'sysv:id=1', { codec: raw() })
+      onTestFinished(() => queue.close())
+      changeSetting('kernel/msgmax', 10_000)
+      await queue.put(pattern(9000))
+      expect(queue.maxMessageBytes).toBe(10_000)
+      await expect(queue.put(pattern(10_001))).rejects.toMatchObject({
+        code: 'EMSGSIZE',
+        message: expect.stringMatching(/kernel\.msgmax is 10000.*kernel\.msgmax=10001/),
+      })
+      expect(made.stat().maxMessageBytes).toBe(10_000)
+      expect((await queue.get()).length).toBe(9000)
+
+      changeSetting('kernel/msgmax', 1000)
+      const refusal = {
+        code: 'EMSGSIZE',
+        message: expect.stringMatching(/2000 bytes.*kernel\.msgmax is 1000/),
+      }
+      expect(() => made.trySend(pattern(2000))).toThrow(expect.objectContaining(refusal))
+      expect(made.maxMessageBytes).toBe(1000)
+      await expect(queues.again(made).sendMany([{ data: pattern(2000) }])).rejects.toMatchObject(refusal)
+      await expect(queue.put(pattern(2000))).rejects.toMatchObject(refusal)
+      expect(() => queue.tryPut(pattern(2000))).toThrow(expect.objectContaining(refusal))
+      expect(() => queue.putSync(pattern(2000))).toThrow(expect.objectContaining(refusal))
+      expect(queue.stat()).toMatchObject({ maxMessageBytes: 1000, depth: 0 })
+      await queue.put(pattern(1000))
+    })
+
     test('messages of a megabyte cross when the limits are raised', async () => {
       changeSetting('kernel/msgmax', 2 ** 20)
       changeSetting('kernel/msgmnb', 2 ** 21)
