@@ -2,7 +2,7 @@
  * The typed queue over any transport: values in, values out. It encodes and decodes; a channel waits.
  */
 import { unsupported } from '../errors.js'
-import { checkInteger, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
+import { checkInteger, checkObject, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
 import type { Channel } from '../wait/channel.js'
 import { Handle } from '../wait/handle.js'
 import { inboxMessages } from '../wait/inbox.js'
@@ -239,13 +239,13 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle impl
       options === undefined ? {} : checkObject('options', options)
     ) as ReadableOptions & GetOptions<S>
     checkInteger('highWaterMark', highWaterMark, 0, 2 ** 20)
-    const selector = this.#selector(getting as unknown as GetOptions<S>, waiting)
+    const selector = this.#selector(getting as unknown as GetOptions<S>, waitKeys)
     return readableOf(this.#channel, selector, this.#takeValue, getting, highWaterMark)
   }
 
   /** A stream into the queue, in object mode, with the back-pressure of the queue. Ending it closes nothing. */
   writable(options?: PutOptions<S>): QueueWritable<I> {
-    this.#checkOptions(options, putting, waiting)
+    this.#checkOptions(options, putting, waitKeys)
     return writableOf(this, options)
   }
 

@@ -31,7 +31,7 @@ import type { SysvQueueStat, SysvTransport } from './transport.js'
 export interface Message {
   /** In memory of its own. */
   readonly data: Buffer
-  /** 1 to 2^53 - 1; a larger one, which only programs in other languages can send, is rounded. */
+  /** 1 to 2^53 - 1; a larger one, which only programs in other languages can send, is rounded, up to 2^63. */
   readonly type: number
 }
 

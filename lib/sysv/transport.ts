@@ -25,7 +25,7 @@ import { lengthAt } from '../wait/outbox.js'
 import { anyMessage, keyOf } from '../wait/selector.js'
 import { type QueueFailure, queueError, tooLargeError } from './failure.js'
 import { limits } from './limits.js'
-import { checkType, matches, maxType, selectorOf } from './selection.js'
+import { checkType, matches, selectorOf } from './selection.js'
 
 /** What IPC_STAT tells, read from the kernel each time. */
 export interface SysvQueueStat extends QueueStat {
@@ -62,7 +62,8 @@ const headerBytes = 8
 /** A queue with priorities gives a message of priority p the type 32768 - p: the lowest type goes first. */
 const priorityBase = 32_768
 const maxPriority = 32_767
-const highestPriorityFirst: Selector = { type: -maxType, except: false }
+/** The lowest type of all, to the kernel -LONG_MAX: C programs may send types that no number here holds exactly. */
+const highestPriorityFirst: Selector = { type: -(2 ** 63), except: false }
 
 interface Question {
   readonly selector: Selector

@@ -12,5 +12,6 @@ export function highOf(label: number): number {
 }
 
 export function joinLabel(low: number, high: number): number {
-  return high * 2 ** 32 + (low >>> 0)
+  // No label is negative; the largest types are rounded up to 2^63, which has the bit of the sign.
+  return (high >>> 0) * 2 ** 32 + (low >>> 0)
 }

@@ -4,6 +4,7 @@
 #include "node/environment.h"
 
 #include <algorithm>
+#include <climits>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,8 +35,15 @@ class arguments {
     return value;
   }
 
-  /// A System V message type or a count: exact up to 2^53.
-  long whole(size_t at) const { return static_cast<long>(number(at)); }
+  /// A System V message type or a count: exact up to 2^53. What is too much for a long is the most it holds, and
+  /// never LONG_MIN, of which kernels before 4.10 make nothing as a msgtyp.
+  long whole(size_t at) const {
+    const double value = number(at);
+    // As a double LONG_MAX is one more where long has 64 bits.
+    constexpr auto beyond = static_cast<double>(LONG_MAX);
+    if (value >= beyond) return LONG_MAX;
+    return value <= -beyond ? -LONG_MAX : static_cast<long>(value);
+  }
 
   std::string text(size_t at) const { return Napi::String(env_, values_[at]).Utf8Value(); }
 

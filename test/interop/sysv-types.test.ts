@@ -12,7 +12,7 @@ const one = ['--format', 'text', '--count', 1, ...patience]
 
 beforeAll(buildPeers)
 
-async function sendTypes(language: Language, address: string, types: number[]): Promise<void> {
+async function sendTypes(language: Language, address: string, types: (number | bigint)[]): Promise<void> {
   // The seed tells them apart: it chooses the greeting.
   for (const [seed, type] of types.entries()) {
     await run(language, 'send', address, [...one, '--type', type, '--seed', seed])
@@ -74,6 +74,30 @@ describe('a System V queue with priorities', () => {
       expect(await queue.receive()).toMatchObject({ priority: 0, type: 32_768 })
       expect(await queue.receive()).toMatchObject({ priority: 0, type: 32_769 })
       expect(await queue.receive()).toMatchObject({ priority: 0, type: 70_000 })
+    },
+  )
+
+  // sysv_ipc takes the type as an int.
+  test.each(strangers.filter((language) => language !== 'sysv_ipc'))(
+    'receives types above 2^53 from %s last, rounded: without waiting, waiting and blocked',
+    async (language) => {
+      const queue = await newPriorityQueue()
+      const [large, largest] = [2n ** 62n, 2n ** 63n - 1n]
+      await sendTypes(language, queue.address, [largest, large, 70_000])
+      expect(await queue.receive()).toMatchObject({ priority: 0, type: 70_000 })
+      expect(await queue.receive()).toMatchObject({ priority: 0, type: 2 ** 62 })
+      expect(queue.peek()).toBeDefined()
+      expect(queue.getSync({ timeoutMs: 0 })).toContain('#0')
+      expect(queue.tryGet()).toBeUndefined()
+
+      for (const type of [large, largest]) {
+        const got = queue.receive()
+        await sendTypes(language, queue.address, [type])
+        expect(await got).toMatchObject({ priority: 0, type: Number(type) })
+        const sent = sendTypes(language, queue.address, [type])
+        expect(queue.getSync({ timeoutMs: 20_000 })).toContain('#0')
+        await sent
+      }
     },
   )
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { Queues } from './support.ts'
+import { Queues, sendFromPython } from './support.ts'
 
 const queues = new Queues()
 const empty = Buffer.alloc(0)
@@ -38,6 +38,28 @@ describe('a message of 0 bytes', () => {
       expect(await received).toEqual({ data: empty, type })
     }
   })
+
+  test.each([2n ** 62n, 2n ** 63n - 1n])(
+    'of the type %i, which is rounded, arrives, and goes back when nobody wants it any more',
+    async (type) => {
+      const queue = queues.create()
+      const { id } = queue.stat()
+      const received = queue.receive()
+      await until(() => sleepersIn('msgrcv') === 1)
+      sendFromPython(id, type, '')
+      expect(await received).toEqual({ data: empty, type: Number(type) })
+
+      const other = queues.again(queue)
+      const waiting = other.receive()
+      await until(() => sleepersIn('msgrcv') === 1)
+      sendFromPython(id, type, '')
+      const closed = other.close()
+      await waiting.catch(() => {})
+      await closed
+      await until(() => queue.stat().depth === 1)
+      expect(queue.tryReceive()).toEqual({ data: empty, type: Number(type) })
+    },
+  )
 
   test('arrives at one whose thread is blocked', async () => {
     const queue = queues.create()

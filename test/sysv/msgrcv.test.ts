@@ -8,13 +8,13 @@
  * | msgrcv03 MSG_COPY without IPC_NOWAIT, with MSG_EXCEPT | `peek` never waits and has no selector |
  * | msgrcv08 | 32-bit programs on a 64-bit kernel |
  */
-import type { MessageQueue } from 'ipckit/sysv'
+import { type MessageQueue, maxType } from 'ipckit/sysv'
 import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
 import { changeSetting, ownNamespace } from '../helpers/kernel.ts'
 import { pattern } from '../helpers/pattern.ts'
 import { isPending, sleepersIn, until } from '../helpers/waiting.ts'
-import { Queues } from './support.ts'
+import { Queues, sendFromPython } from './support.ts'
 
 const queues = new Queues()
 endAgents()
@@ -263,6 +263,23 @@ describe('selectors', () => {
     await queue.send(pattern(4), { type })
     expect(queue.tryReceive({ except: type })?.data).toEqual(pattern(1))
     expect(queue.tryReceive({ maxType: type })?.type).toBe(type === 2 ** 53 - 1 ? 1 : type)
+  })
+
+  test('a type above 2^53 - 1, from another language, is rounded, and found by what names no type or another', async () => {
+    const queue = queues.create()
+    const { id } = queue.stat()
+    for (const [type, rounded] of [
+      [2n ** 53n + 1n, 2 ** 53],
+      [2n ** 62n + 1n, 2 ** 62],
+      [2n ** 63n - 1n, 2 ** 63],
+    ] as const) {
+      sendFromPython(id, type, 'hi')
+      expect(queue.tryReceive({ maxType })).toBeUndefined()
+      expect(queue.peek()).toMatchObject({ type: rounded })
+      expect(queue.tryReceive({ except: 5 })).toEqual({ data: Buffer.from('hi'), type: rounded })
+      sendFromPython(id, type, 'hi')
+      expect(queue.receiveSync({ timeoutMs: 0 })).toMatchObject({ type: rounded })
+    }
   })
 
   test.each(['type', 'maxType', 'except'])('%s refuses what is no type', async (option) => {

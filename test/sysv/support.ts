@@ -1,4 +1,5 @@
 /** Queues for the tests of `ipckit/sysv`, which are removed after each of them. */
+import { execFileSync } from 'node:child_process'
 import { type CreateOptions, MessageQueue, type QueueName } from 'ipckit/sysv'
 import { Opened } from '../helpers/opened.ts'
 
@@ -26,4 +27,14 @@ export class Queues extends Opened<MessageQueue, number> {
     queue.unlink()
     await queue.close()
   }
+}
+
+/** Sends a message with a type that need not be a number of JavaScript, as another language does. */
+export function sendFromPython(id: number, type: bigint, text: string): void {
+  const program = `import ctypes, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+text = sys.argv[3].encode()
+message = ctypes.create_string_buffer(struct.pack('@l', int(sys.argv[2])) + text)
+sys.exit(libc.msgsnd(int(sys.argv[1]), message, ctypes.c_size_t(len(text)), 0))`
+  execFileSync(process.env.PYTHON ?? 'python3', ['-c', program, String(id), String(type), text])
 }
