@@ -4,7 +4,7 @@
  */
 import { native } from '../binding.js'
 import { errnoOf, type IpcError, type SystemFailure, systemError } from '../errors.js'
-import { Asking, adviseOnWaiting } from '../wait/asking.js'
+import { Asking, adviseOnWaiting, failureOf } from '../wait/asking.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import type { Gate, Operation } from '../wait/operation-line.js'
 
@@ -130,7 +130,8 @@ export class SemaphoreGate implements Gate<Operation> {
     native.semClose(this.#handle)
   }
 
-  #error(errno: number, syscall: string, action: string, advice?: string): IpcError {
+  #error(result: number, call: string, action: string, advice?: string): IpcError {
+    const { errno, syscall } = failureOf(result, call)
     return systemError({
       errno,
       syscall,

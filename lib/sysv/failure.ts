@@ -1,5 +1,6 @@
 /** The errors of System V message queues: what the kernel's answers mean, and what to do about them. */
 import { errnoOf, type IpcError, RemovedError, type SystemFailure, systemError } from '../errors.js'
+import { adviseOnWaiting } from '../wait/asking.js'
 
 /** A failed call on a queue, and what is known of the queue. */
 export interface QueueFailure extends SystemFailure {
@@ -29,7 +30,7 @@ export function queueError(failure: QueueFailure): IpcError {
         { code: 'ERR_IPC_RECYCLED', resource },
       )
     default:
-      return systemError({ ...failure, advice: failure.advice ?? advise(errno, length) })
+      return systemError({ ...failure, advice: failure.advice ?? advise(failure) })
   }
 }
 
@@ -56,15 +57,14 @@ function removedError(failure: QueueFailure): IpcError {
   return systemError({ ...failure, errno: errnoOf.EIDRM, advice: 'the queue was removed' })
 }
 
-function advise(errno: number, length: number | undefined): string | undefined {
+function advise(failure: QueueFailure): string | undefined {
+  const { errno, length } = failure
   switch (Math.abs(errno)) {
     case errnoOf.E2BIG:
       return `the next message is longer than the ${length} bytes of \`maxBytes\`; it stays in the queue. Ask for more, or pass \`truncate\` to lose its end`
     case errnoOf.EACCES:
       return "the queue's mode does not allow this user to do that; have its owner widen it with set({ mode })"
-    case errnoOf.EINTR:
-      return 'a signal that this process handles came while the thread was blocked'
     default:
-      return undefined
+      return adviseOnWaiting(failure)
   }
 }

@@ -4,7 +4,7 @@
  */
 import { native } from '../binding.js'
 import { errnoOf, type IpcError, RemovedError, type SystemFailure, systemError } from '../errors.js'
-import { Asking, adviseOnWaiting } from '../wait/asking.js'
+import { Asking, adviseOnWaiting, failureOf } from '../wait/asking.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import type { Gate } from '../wait/operation-line.js'
 import { semaphoreLimits } from './semaphore-limits.js'
@@ -198,13 +198,14 @@ export class SemaphoreSetGate implements Gate<SetOperation> {
   }
 
   #error(
-    errno: number,
-    syscall: string,
+    result: number,
+    call: string,
     action: string,
     operation?: SetOperation,
     semaphore?: number,
   ): IpcError {
     const resource = this.address
+    const { errno, syscall } = failureOf(result, call)
     const failure = { errno, syscall, action, resource }
     switch (Math.abs(errno)) {
       case errnoOf.ESTALE:

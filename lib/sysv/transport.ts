@@ -18,6 +18,7 @@ import type {
   Transport,
   TransportListener,
 } from '../queue/transport.js'
+import { failureOf } from '../wait/asking.js'
 import { expect, forget, newToken } from '../wait/engine.js'
 import { closeWhenForgotten, wasClosed } from '../wait/forgotten.js'
 import { inbox } from '../wait/inbox.js'
@@ -410,11 +411,7 @@ export class SysvTransport implements Transport {
       call()
     } catch (error) {
       const why = error as SystemFailure
-      const advice =
-        why.syscall === 'pthread_create'
-          ? 'no thread can be made to wait; see ulimit -u and the pids limit of the container'
-          : undefined
-      throw this.#error(why.errno, why.syscall ?? syscall, action, undefined, advice)
+      throw this.#error(why.errno, why.syscall ?? syscall, action)
     }
   }
 
@@ -460,7 +457,8 @@ export class SysvTransport implements Transport {
     return tooLargeError(this.#failure(errnoOf.EMSGSIZE, 'msgsnd', 'send to', length), length)
   }
 
-  #error(errno: number, syscall: string, action: string, length?: number, advice?: string): IpcError {
+  #error(result: number, call: string, action: string, length?: number, advice?: string): IpcError {
+    const { errno, syscall } = failureOf(result, call)
     // The kernel decides by what kernel.msgmax is now.
     if (Math.abs(errno) === errnoOf.EINVAL) this.#readMessageBytes()
     return queueError(this.#failure(errno, syscall, action, length, advice))

@@ -42,13 +42,29 @@ export class Asking {
   }
 }
 
-/** What to do about a thread that cannot be made, or a signal. */
+/**
+ * What failed, by the result of a call that blocks: the call itself, or what it takes to end one, which comes first
+ * (native/sys/interrupt.h).
+ */
+export function failureOf(result: number, syscall: string): Pick<SystemFailure, 'errno' | 'syscall'> {
+  if (result > -4096) return { errno: result, syscall }
+  return result > -8192
+    ? { errno: result + 4096, syscall: 'timer_create' }
+    : { errno: result + 8192, syscall: 'sigaction' }
+}
+
+/** What to do about a thread that cannot be made or could not be woken, or a signal. */
 export function adviseOnWaiting({
   errno,
   syscall,
 }: Pick<SystemFailure, 'errno' | 'syscall'>): string | undefined {
-  if (syscall === 'pthread_create' || syscall === 'timer_create') {
-    return 'no thread can be made to wait; see ulimit -u and the pids limit of the container'
+  switch (syscall) {
+    case 'pthread_create':
+      return 'no thread can be made to wait; see ulimit -u and the pids limit of the container'
+    case 'timer_create':
+      return 'a thread that waits here takes a timer, and timers count against RLIMIT_SIGPENDING, the signals that wait for all processes of this user; raise it with: ulimit -i'
+    case 'sigaction':
+      return 'this process handles every real-time signal itself, and a thread that waits here is woken by a free one'
   }
   if (errno === -errnoOf.EINTR) return 'a signal that this process handles came while the thread was blocked'
   return undefined

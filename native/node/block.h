@@ -7,13 +7,11 @@
 
 namespace ipckit::node {
 
-/// Makes a call that blocks this thread until the alarm rings or the user ends the process: -ETIMEDOUT, or
-/// -EINTR. The alarm is set before the call and rings until it is stopped, so the call cannot miss it.
+/// Makes a call that blocks this thread until the alarm rings or the user ends the process: -ETIMEDOUT,
+/// -EINTR, or what thread_alarm::attach says. The alarm is set before the call and rings until it is stopped, so the call cannot miss it.
 template <class Call>
 int block(environment& self, double milliseconds, Call call) {
-  if (const sys::outcome<sys::nothing> attached = self.alarm.attach(); !attached.ok()) {
-    return -attached.why().error;
-  }
+  if (const int attached = self.alarm.attach(); attached != 0) return attached;
   // A signal that came before this call ends it too.
   if (self.is_interrupted()) return -EINTR;
   struct watching {

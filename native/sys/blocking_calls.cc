@@ -121,11 +121,11 @@ void blocking_calls::run(worker& self) {
     const bool woken = self.changed.wait_for(lock, rest, [&] { return self.busy || self.quit; });
     if (!woken || self.quit) break;
     // Here, as it may fail now and work for the next call. Under the lock, as cancel() starts the alarm.
-    const outcome<nothing> attached = self.alarm.attach();
+    const int attached = self.alarm.attach();
     lock.unlock();
     long taken = 0;
     // Without an alarm the call could not be ended again, and must not be begun.
-    const int result = attached.ok() ? make(self, &taken) : -attached.why().error;
+    const int result = attached == 0 ? make(self, &taken) : attached;
     lock.lock();
     // Under the lock, so that no cancel() can start it again for a call that is over.
     self.alarm.stop();

@@ -34,8 +34,8 @@ class blocking_calls {
   blocking_calls(const blocking_calls&) = delete;
   blocking_calls& operator=(const blocking_calls&) = delete;
 
-  /// Makes a call on a thread. It ends in exactly one event of `token`: its result, or -ECANCELED when it was
-  /// cancelled first.
+  /// Makes a call on a thread. It ends in exactly one event of `token`: its result; -ECANCELED when it was
+  /// cancelled first; or what thread_alarm::attach says.
   outcome<nothing> begin(int token, blocking_call call);
   /// The same with sysv_queue::wait_to_receive and wait_to_send. `message` begins with its message_header.
   outcome<nothing> wait_to_receive(int token, const sysv_queue& queue, message_selector selector);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 
 namespace ipckit::sys {
 
@@ -36,10 +37,10 @@ timespec to_timespec(int64_t nanoseconds) {
 
 }  // namespace
 
-outcome<nothing> thread_alarm::attach() {
-  if (attached_) return nothing{};
+int thread_alarm::attach() {
+  if (attached_) return 0;
   const int number = alarm_signal();
-  if (number == 0) return failure{EAGAIN, "sigaction"};
+  if (number == 0) return -8192 - EAGAIN;
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = number;
@@ -47,13 +48,13 @@ outcome<nothing> thread_alarm::attach() {
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
   event.sigev_notify_thread_id = static_cast<pid_t>(::syscall(SYS_gettid));
-  if (::timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) return last_failure("timer_create");
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0) return -4096 - errno;
   sigset_t mask;
   sigemptyset(&mask);
   sigaddset(&mask, number);
   pthread_sigmask(SIG_UNBLOCK, &mask, nullptr);
   attached_ = true;
-  return nothing{};
+  return 0;
 }
 
 thread_alarm::~thread_alarm() {

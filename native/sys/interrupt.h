@@ -7,8 +7,6 @@
 
 #include <cstdint>
 
-#include "sys/outcome.h"
-
 namespace ipckit::sys {
 
 /// Interrupts system calls of the thread that made it, and of no other.
@@ -22,8 +20,10 @@ class thread_alarm {
   thread_alarm& operator=(const thread_alarm&) = delete;
   ~thread_alarm();
 
-  /// Called once, on the thread that is to be interrupted.
-  outcome<nothing> attach();
+  /// Called once, on the thread that is to be interrupted: 0, or what says as the result of a call that was not
+  /// made that it could not have been ended. Beside the errno of the call itself, -4095 to -1, that is -4096 less the
+  /// errno of timer_create(2), or -8192 less that of sigaction(2). See lib/wait/asking.ts.
+  int attach();
   /// From any thread: interrupts after `nanoseconds`, and every millisecond from then on.
   void start(int64_t nanoseconds);
   void stop();

@@ -22,12 +22,13 @@ import {
 /** A machine with the defaults of the kernel, whose user is ann, 1000. */
 const host: Record<string, string> = {
   'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n',
-  'proc/self/status': 'Name:\tnode\nUid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n',
+  'proc/self/status': 'Name:\tnode\nUid:\t1000\t1000\t1000\t1000\nSigQ:\t3/500\nCapEff:\t0000000000000000\n',
   'proc/1/cgroup': '0::/init.scope\n',
   'proc/self/cgroup': '0::/user.slice/user-1000.slice\n',
   'proc/self/limits': [
     'Limit                     Soft Limit           Hard Limit           Units     ',
     'Max processes             1000                 2000                 processes ',
+    'Max pending signals       500                  500                  signals   ',
     'Max open files            1024                 524288               files     ',
     'Max msgqueue size         819200               819200               bytes     ',
     '',
@@ -188,6 +189,26 @@ describe('on a host with the defaults of the kernel', () => {
     expect(check('RLIMIT_NPROC')).toMatchObject({ value: 1000, used: 7, verdict: 'ok' })
     const crowded = await checksOf({ files: { 'proc/44/status': 'Uid:\t1000\t1\nThreads:\t900\n' } })
     expect(crowded('RLIMIT_NPROC')).toMatchObject({ used: 907, verdict: 'warn' })
+  })
+
+  test('timers of the user are counted against RLIMIT_SIGPENDING', async () => {
+    const check = await checksOf({})
+    expect(check('RLIMIT_SIGPENDING')).toMatchObject({ value: 500, used: 3, verdict: 'ok' })
+    expect(commandsOf(check('RLIMIT_SIGPENDING'))).toEqual([
+      'prlimit --pid PID --sigpending=1000:1000',
+      'systemctl edit NAME, and there: [Service] LimitSIGPENDING=1000',
+      "echo '* - sigpending 1000' >> /etc/security/limits.d/60-ipc.conf",
+    ])
+    const status = host['proc/self/status'] as string
+    const used = await checksOf({ files: { 'proc/self/status': status.replace('3/500', '500/500') } })
+    expect(used('RLIMIT_SIGPENDING')).toMatchObject({ used: 500, verdict: 'bad' })
+    const none = await checksOf({ files: { 'proc/self/status': status.replace(/SigQ.*\n/, '') } })
+    expect(none('RLIMIT_SIGPENDING')).toMatchObject({ used: null, verdict: 'ok' })
+    // The kernel holds root to it too.
+    const root = status.replaceAll('1000', '0').replace('3/500', '400/500')
+    expect((await checksOf({ files: { 'proc/self/status': root } }))('RLIMIT_SIGPENDING').verdict).toBe(
+      'warn',
+    )
   })
 
   test('an unlimited limit is no trouble', async () => {

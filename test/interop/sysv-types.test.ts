@@ -15,7 +15,7 @@ beforeAll(buildPeers)
 async function sendTypes(language: Language, address: string, types: (number | bigint)[]): Promise<void> {
   // The seed tells them apart: it chooses the greeting.
   for (const [seed, type] of types.entries()) {
-    await run(language, 'send', address, [...one, '--type', type, '--seed', seed])
+    await run(language, 'send', address, [...one, '--type', String(type), '--seed', seed])
   }
 }
 

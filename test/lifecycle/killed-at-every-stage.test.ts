@@ -131,17 +131,39 @@ describe.runIf(traceable).each(kernels)('%s: a process that is killed (needs str
 
 describe.runIf(traceable)('a wait for which the system lacks something (needs strace)', () => {
   // POSIX waits try twice: the first time to watch for the end of the queue, which they can do without.
-  const faults = [
-    { kernel: 'posix' as const, syscall: 'clone3', error: 'EAGAIN', times: 2 },
-    { kernel: 'posix' as const, syscall: 'epoll_create1', error: 'EMFILE', times: 2 },
-    { kernel: 'posix' as const, syscall: 'eventfd2', error: 'ENFILE', times: 2 },
-    { kernel: 'posix' as const, syscall: 'epoll_ctl', error: 'ENOMEM', times: 2 },
-    { kernel: 'sysv' as const, syscall: 'clone3', error: 'EAGAIN', times: 1 },
-    { kernel: 'sysv' as const, syscall: 'timer_create', error: 'EAGAIN', times: 1 },
+  const faults: {
+    kernel: Kernel
+    syscall: string
+    error: string
+    times: number
+    /** What failed in the words of the C library, and how to raise the limit. */
+    says?: string
+    advises?: string
+  }[] = [
+    { kernel: 'posix', syscall: 'clone3', error: 'EAGAIN', times: 2, says: 'pthread_create' },
+    { kernel: 'posix', syscall: 'epoll_create1', error: 'EMFILE', times: 2 },
+    { kernel: 'posix', syscall: 'eventfd2', error: 'ENFILE', times: 2 },
+    { kernel: 'posix', syscall: 'epoll_ctl', error: 'ENOMEM', times: 2 },
+    {
+      kernel: 'sysv',
+      syscall: 'clone3',
+      error: 'EAGAIN',
+      times: 1,
+      says: 'pthread_create',
+      advises: 'ulimit -u',
+    },
+    {
+      kernel: 'sysv',
+      syscall: 'timer_create',
+      error: 'EAGAIN',
+      times: 1,
+      says: 'timer_create',
+      advises: 'ulimit -i',
+    },
   ]
   test.concurrent.for(faults.flatMap((fault) => ['get', 'put'].map((does) => ({ ...fault, does }))))(
     '$kernel: $does rejects with $error when $syscall fails, and the next one works',
-    async ({ kernel, syscall, error, times, does }, here) => {
+    async ({ kernel, syscall, error, times, does, says = '.*', advises = '' }, here) => {
       const queue = await makeQueue(here, kernel)
       if (does === 'put') fill(queue)
       const program = new Program(here, 'staged.mjs', {
@@ -155,7 +177,12 @@ describe.runIf(traceable)('a wait for which the system lacks something (needs st
       const { signal, rest, errors } = await program.ended
       expect({ signal, rest, errors }, await trace.log()).toEqual({
         signal: 'SIGKILL',
-        rest: ['waiting', `IpcError ${error}`, 'TimeoutError ERR_IPC_TIMEOUT', 'done'],
+        rest: [
+          'waiting',
+          expect.stringMatching(`^IpcError ${error} .*\\(${says}: ${error}\\).*${advises}`),
+          expect.stringMatching(/^TimeoutError ERR_IPC_TIMEOUT/),
+          'done',
+        ],
         errors: '',
       })
       expect(drain(queue)).toEqual(does === 'put' ? full : [])

@@ -74,7 +74,7 @@ const powers = {
 const limits = 'Limits of the process'
 
 function processChecks(facts: Facts): (Check | undefined)[] {
-  const { files, processes } = facts.limits
+  const { files, processes, signals } = facts.limits
   const { tasks, threads } = facts
   return [
     files && {
@@ -96,6 +96,16 @@ function processChecks(facts: Facts): (Check | undefined)[] {
       verdict: facts.user.uid === 0 ? 'ok' : byUse(threads, processes.soft),
       remark: 'each System V queue that waits takes a thread',
       raise: raiseLimit('nproc', doubled(processes.soft), processes.hard, facts),
+    },
+    signals && {
+      group: limits,
+      name: 'RLIMIT_SIGPENDING',
+      value: signals.soft,
+      unit: 'signals and timers of the user',
+      used: facts.signals ?? null,
+      verdict: facts.signals === undefined ? 'ok' : byUse(facts.signals, signals.soft),
+      remark: 'each thread that waits at a System V queue, or at a semaphore, takes a timer',
+      raise: raiseLimit('sigpending', doubled(signals.soft), signals.hard, facts),
     },
     tasks && {
       group: limits,

@@ -90,9 +90,11 @@ export interface Facts {
   namespaces: Namespace[]
   capabilities: Record<CapabilityName, boolean> | undefined
   sysctls: Partial<Record<SysctlName, number>>
-  limits: { msgqueue?: Limit; files?: Limit; processes?: Limit }
+  limits: { msgqueue?: Limit; files?: Limit; processes?: Limit; signals?: Limit }
   /** Threads of this user that are visible from here. */
   threads: number
+  /** Signals that wait for processes of this user, and timers of theirs: the kernel counts them together. */
+  signals: number | undefined
   /** The control group of this process that limits tasks. */
   tasks: { max: number; current: number } | undefined
   mqueueMount: string | undefined
@@ -139,6 +141,7 @@ export async function collectFacts(
     sysctls: sysctlsIn(files),
     limits: limitsIn(files.text('proc/self/limits') ?? ''),
     threads: threadsOf(files, uid),
+    signals: numberOf(/^SigQ:\s+(\d+)/m.exec(status)?.[1]),
     tasks: tasksIn(files),
     mqueueMount,
     sharedMemory: { mounted: mounts.some(({ at }) => at === '/dev/shm'), ...probes.sharedMemory() },
@@ -193,6 +196,7 @@ function limitsIn(text: string): Facts['limits'] {
     msgqueue: read('Max msgqueue size'),
     files: read('Max open files'),
     processes: read('Max processes'),
+    signals: read('Max pending signals'),
   }
   return Object.fromEntries(Object.entries(found).filter(([, limit]) => limit !== undefined))
 }

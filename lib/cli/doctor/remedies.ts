@@ -54,6 +54,7 @@ const limits = {
   msgqueue: { shell: 'ulimit -q', systemd: 'LimitMSGQUEUE' },
   nofile: { shell: 'ulimit -n', systemd: 'LimitNOFILE' },
   nproc: { shell: 'ulimit -u', systemd: 'LimitNPROC' },
+  sigpending: { shell: 'ulimit -i', systemd: 'LimitSIGPENDING' },
 }
 
 /** Raises a limit of getrlimit(2): of the process, and of those that it starts. */
