@@ -75,7 +75,7 @@ export const sysvMemoryKind: ObjectKind<MemoryFacts> = {
   },
   async remove(address) {
     const { id, address: name } = segmentOf(address)
-    await closeAfter(SysvMemory.open({ id }, { readonly: true }), (memory) => memory.unlink())
+    SysvMemory.unlink({ id })
     return name
   },
 }

@@ -1,12 +1,13 @@
 /** Message queues as kinds of objects. */
-import { Queue, raw } from '../index.js'
+import { raw } from '../index.js'
 import { list, type PosixQueueEntry, type PosixQueueStat, unlink } from '../posix/index.js'
-import type { SysvQueueStat } from '../sysv/index.js'
+import { type SysvQueueStat, unlink as unlinkSysv } from '../sysv/index.js'
 import type { ObjectKind } from './kinds.js'
 import { closeAfter } from './look.js'
 import { type Column, count, pid, visible } from './output.js'
 import { origin } from './owner.js'
 import { openToRead, posixFacts, posixQueues, type QueueFacts, sysvFacts, sysvQueues } from './queues.js'
+import { addressOf, sysvNameOf } from './sysv-name.js'
 
 const columns: Column[] = [
   { head: 'ADDRESS' },
@@ -52,10 +53,10 @@ export const sysvQueueKind: ObjectKind<QueueFacts> = {
     }
   },
   async remove(address) {
-    return closeAfter(await Queue.open(address, { codec: raw() }), async (queue) => {
-      await queue.unlink()
-      return queue.address
-    })
+    // Without opening it, likewise.
+    const name = sysvNameOf(address)
+    unlinkSysv(name)
+    return addressOf(name)
   },
 }
 

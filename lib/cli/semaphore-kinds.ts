@@ -1,11 +1,12 @@
 /** Semaphores as kinds of objects. */
-import { IpcError, parseAddress } from '../index.js'
+import { IpcError } from '../index.js'
 import { Semaphore } from '../posix/index.js'
-import { SemaphoreSet, type SemaphoreSetName } from '../sysv/index.js'
+import { SemaphoreSet } from '../sysv/index.js'
 import type { ObjectFacts, ObjectKind } from './kinds.js'
 import { closeAfter } from './look.js'
 import { type Column, count, pid, visible } from './output.js'
 import { origin, whose } from './owner.js'
+import { addressOf, sysvNameOf } from './sysv-name.js'
 
 /** What is known of a semaphore or a set of them. */
 export interface SemaphoreFacts extends ObjectFacts {
@@ -71,16 +72,15 @@ export const sysvSemaphoreKind: ObjectKind<SemaphoreFacts> = {
     }
   },
   async remove(address) {
-    return closeAfter(openSet(address), (set) => {
-      set.unlink()
-      return set.address
-    })
+    const name = sysvNameOf(address)
+    SemaphoreSet.unlink(name)
+    return addressOf(name)
   },
 }
 
 function openSet(address: string): SemaphoreSet {
   // As it is, also when whoever made it died over it: that is when one looks, and removes.
-  return SemaphoreSet.open(parseAddress(address).name as SemaphoreSetName, { assumeInitialized: true })
+  return SemaphoreSet.open(sysvNameOf(address), { assumeInitialized: true })
 }
 
 /** Undefined where this user may not look, or the set is gone by now. */

@@ -24,10 +24,12 @@ export interface Kind {
   get(key: number, flags: number): number
   /** A handle on the object of that id. */
   attach(id: number): number
-  /** Removes an object that was made and cannot be used. */
-  remove?(id: number): void
+  /** Removes the object of that id, which asks for no permission but to be its owner, its creator or root. */
+  remove(id: number): void
   /** The permissions to open it with, tried in this order: the kernel checks those that it is asked for. */
   readonly permissions: readonly number[]
+  /** Whether the object of that key is this user's, who may look at it and change it when no permission is left. */
+  isOwn?(key: number): boolean
 }
 
 export interface Found {
@@ -40,7 +42,46 @@ export interface Found {
 export function find(name: ObjectName, how: How, mode: number, kind: Kind): Found {
   if (typeof name === 'object' && name !== null && 'id' in name) return byId(name.id, how, kind)
   if (name === 'private') return anonymous(how, mode, kind)
-  return byKey(typeof name === 'number' ? checkKey(name) : fileKey(name), how, mode, kind)
+  return byKey(keyOf(name), how, mode, kind)
+}
+
+/** Removes the object of that name, without opening it: the mode may allow nothing. */
+export function removeNamed(name: ObjectName, kind: Kind): void {
+  if (name === 'private')
+    throw wrongType('name', `the key or id of a ${kind.what}: a private one has no name`, name)
+  if (typeof name === 'object' && name !== null && 'id' in name) {
+    const id = checkInteger('id', name.id, 0, 2 ** 31 - 1)
+    remove(`sysv:id=${id}`, () => id, kind)
+    return
+  }
+  const key = keyOf(name)
+  // Whoever asks for no permission is told the id.
+  remove(`sysv:${formatKey(key)}`, () => kind.get(key, 0), kind)
+}
+
+function remove(address: string, id: () => number, kind: Kind): void {
+  try {
+    kind.remove(id())
+  } catch (error) {
+    const { errno: found, syscall } = error as SystemFailure
+    const errno = isGone(found) ? -errnoOf.ENOENT : found
+    const advice: Record<number, string> = {
+      [errnoOf.ENOENT]: `there is no such ${kind.what}`,
+      [errnoOf.EPERM]: `only its owner, its creator and root may remove a ${kind.what}`,
+    }
+    const action = `remove${kind.object}`
+    throw systemError({
+      errno,
+      syscall,
+      action,
+      resource: address,
+      advice: advice[-errno] ?? kind.advise(errno),
+    })
+  }
+}
+
+function keyOf(name: number | { path: string; project: number }): number {
+  return typeof name === 'number' ? checkKey(name) : fileKey(name)
 }
 
 function fileKey(name: { path: string; project: number }): number {
@@ -89,6 +130,7 @@ function getUsable(key: number, address: string, kind: Kind): number {
       refused = error
     }
   }
+  if (kind.isOwn?.(key)) return get(key, 0, address, 'open', kind)
   throw refused
 }
 
@@ -105,17 +147,24 @@ function attach(id: number, address: string, kind: Kind): number {
     return kind.attach(id)
   } catch (error) {
     const { errno, syscall } = error as SystemFailure
-    // There is no such id: the kernel says EINVAL, or EIDRM when its slot is in use again.
-    const gone = errno === -errnoOf.EINVAL || errno === -errnoOf.EIDRM
-    throw failure({ errno: gone ? -errnoOf.ENOENT : errno, syscall }, address, 'open', kind)
+    throw failure({ errno: isGone(errno) ? -errnoOf.ENOENT : errno, syscall }, address, 'open', kind)
   }
+}
+
+/** There is no such id: the kernel says EINVAL, or EIDRM when its slot is in use again. */
+function isGone(errno: number): boolean {
+  return errno === -errnoOf.EINVAL || errno === -errnoOf.EIDRM
 }
 
 function attachNew(id: number, address: string, kind: Kind): number {
   try {
     return attach(id, address, kind)
   } catch (error) {
-    kind.remove?.(id)
+    try {
+      kind.remove(id)
+    } catch {
+      // Somebody else has removed it.
+    }
     throw error
   }
 }

@@ -24,7 +24,7 @@ export {
   type TryReceiveOptions,
   type TypeOption,
 } from './message-queue.js'
-export type { CreateOptions, QueueName } from './open.js'
+export { type CreateOptions, type QueueName, unlink } from './open.js'
 export type { MemoryLimits, MemoryUsage, SegmentEntry } from './segments.js'
 export { maxType } from './selection.js'
 export type { SemaphoreSetStat } from './semaphore-gate.js'

@@ -5,8 +5,9 @@ import { native } from '../binding.js'
 import { errnoOf, RemovedError } from '../errors.js'
 import type { How } from '../how.js'
 import { checkInteger, checkKeys, checkMode, checkObject } from '../options.js'
-import { type Found, find, type Kind, type ObjectName } from './find.js'
+import { type Found, find, type Kind, type ObjectName, removeNamed } from './find.js'
 import { limits } from './limits.js'
+import { isOwn } from './proc.js'
 import { SysvTransport } from './transport.js'
 
 /** How a queue is named: by key, by a file of which a key is made (ftok(3)), by id, or not at all. */
@@ -29,8 +30,34 @@ const queues: Kind = {
   advise,
   get: native.msgGet,
   attach: native.msgAttach,
+  remove(id) {
+    const handle = native.msgAttach(id)
+    try {
+      native.msgRemove(handle)
+    } finally {
+      native.msgDetach(handle)
+    }
+  },
   // To receive, or at least to send.
   permissions: [0o400, 0o200],
+  isOwn: (key) => isOwn('msg', key),
+}
+
+/**
+ * Removes a queue for everyone, without opening it: IPC_RMID. Its messages are gone. Whoever waits in it, anywhere, gets
+ * a {@link RemovedError}.
+ *
+ * @param name - Its key, the file that the key is made of, or its id.
+ * @throws {@link NotFoundError} when there is no such queue, `IpcError` with `EPERM` when this user is neither owner nor
+ *   creator. The mode does not matter.
+ * @example
+ * ```ts
+ * import { unlink } from 'ipckit/sysv'
+ * unlink(0x1234)
+ * ```
+ */
+export function unlink(name: QueueName): void {
+  removeNamed(name, queues)
 }
 
 /** Opens a queue. One that was made for this call and cannot be made as asked is removed again. */

@@ -35,3 +35,15 @@ function readLine<R extends object>(line: string, rest: (column: (at: number) =>
     ...rest(column),
   }
 }
+
+/** In which columns its owner and its creator stand. */
+const owners = { msg: [7, 9], sem: [4, 6] } as const
+
+/** Whether the object of that key belongs to this user, or was made by them. */
+export function isOwn(kind: keyof typeof owners, key: number): boolean {
+  const [owner, creator] = owners[kind]
+  const user = process.geteuid?.()
+  return listObjects(kind, (column) => ({ own: column(owner) === user || column(creator) === user })).some(
+    (entry) => entry.key === key >>> 0 && entry.own,
+  )
+}

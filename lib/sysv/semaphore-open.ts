@@ -16,7 +16,8 @@ import {
   outOfRange,
   wrongType,
 } from '../options.js'
-import { find, type Kind, type ObjectName } from './find.js'
+import { find, type Kind, type ObjectName, removeNamed } from './find.js'
+import { isOwn } from './proc.js'
 import { SemaphoreSetGate } from './semaphore-gate.js'
 import { semaphoreLimits } from './semaphore-limits.js'
 import { maxSetValue, packOperations, type SemaphoreOperation } from './semaphore-operation.js'
@@ -78,6 +79,11 @@ export function openSet(name: SemaphoreSetName, how: How, options: CreateSetOpti
       if (how !== 'openOrCreate' || !(error instanceof RemovedError)) throw error
     }
   }
+}
+
+/** Removes a set without opening it: IPC_RMID. */
+export function unlinkSet(name: SemaphoreSetName): void {
+  removeNamed(name, kindOf(0))
 }
 
 function initialize(gate: SemaphoreSetGate, values: readonly number[]): void {
@@ -165,6 +171,15 @@ function kindOf(count: number): Kind {
     // Without IPC_CREAT any size will do.
     get: (key, flags) => native.semsetGet(key, flags & 0o1000 ? count : 0, flags),
     attach: (id) => native.semsetAttach(id),
+    remove(id) {
+      const handle = native.semsetAttach(id)
+      try {
+        native.semsetRemove(handle)
+      } finally {
+        native.semsetDetach(handle)
+      }
+    },
+    isOwn: (key) => isOwn('sem', key),
     advise: (errno) => advise(errno, count),
   }
 }

@@ -31,6 +31,7 @@ import {
   type OpenSetOptions,
   openSet,
   type SemaphoreSetName,
+  unlinkSet,
 } from './semaphore-open.js'
 import {
   checkIndex,
@@ -145,6 +146,16 @@ export class SemaphoreSet extends Handle {
    */
   static openOrCreate(name: SemaphoreSetName, options?: CreateSetOptions): SemaphoreSet {
     return new SemaphoreSet(openSet(name, 'openOrCreate', options))
+  }
+
+  /**
+   * Removes a set for everyone, without opening it: IPC_RMID. Whoever waits, anywhere, gets a {@link RemovedError}.
+   *
+   * @throws {@link NotFoundError} when there is none; `IpcError` with `EPERM` when this user is neither owner nor creator.
+   *   The mode does not matter.
+   */
+  static unlink(name: SemaphoreSetName): void {
+    unlinkSet(name)
   }
 
   /** Lists all sets of this IPC namespace, sorted by id. */

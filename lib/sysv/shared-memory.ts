@@ -6,7 +6,7 @@ import { errnoOf, type IpcError, type SystemFailure, systemError } from '../erro
 import type { How } from '../how.js'
 import { type Mapped, Mapping } from '../mapping/mapping.js'
 import { checkBoolean, checkInteger, checkKeys, checkMode, checkObject, checkOwnership } from '../options.js'
-import { find, type Kind, type ObjectName } from './find.js'
+import { find, type Kind, type ObjectName, removeNamed } from './find.js'
 import {
   listSegments,
   type MemoryLimits,
@@ -116,6 +116,16 @@ export class SharedMemory extends Mapping {
    */
   static openOrCreate(name: ObjectName, options: CreateMemoryOptions): SharedMemory {
     return new SharedMemory(make(name, 'openOrCreate', options))
+  }
+
+  /**
+   * Removes a segment for everyone, without attaching it: IPC_RMID. Whoever is attached keeps it until they close it.
+   *
+   * @throws {@link NotFoundError} when there is none; `IpcError` with `EPERM` when this user is neither owner nor creator.
+   *   The mode does not matter.
+   */
+  static unlink(name: ObjectName): void {
+    removeNamed(name, kindOf(0, false))
   }
 
   /** Lists all segments of this IPC namespace, sorted by id, from /proc/sysvipc/shm, which every user may read. */
@@ -229,24 +239,28 @@ function make(name: ObjectName, how: How, options: CreateMemoryOptions): Mapped 
 }
 
 function attach(name: ObjectName, how: How, sizeBytes: number, mode: number, readonly: boolean): Mapped {
-  const segments: Kind = {
-    what: 'segment',
-    object: ' the shared memory',
-    advise: (errno) => adviseOpening(errno, sizeBytes),
-    get: (key, flags) => native.shmGet(key, sizeBytes, flags),
-    attach: (id) => native.shmAttach(id, readonly ? 0 : 1),
-    remove: native.shmRemove,
-    permissions: [readonly ? 0o400 : 0o600],
-  }
   for (;;) {
     try {
-      const { handle, address } = find(name, how, mode, segments)
+      const { handle, address } = find(name, how, mode, kindOf(sizeBytes, readonly))
       return { handle, resource: address, readonly }
     } catch (error) {
       // It was removed between shmget(2) and shmat(2).
       const gone = (error as IpcError).code === 'ENOENT' && (error as IpcError).syscall === 'shmat'
       if (how !== 'openOrCreate' || !gone) throw error
     }
+  }
+}
+
+function kindOf(sizeBytes: number, readonly: boolean): Kind {
+  return {
+    what: 'segment',
+    object: ' the shared memory',
+    advise: (errno) => adviseOpening(errno, sizeBytes),
+    get: (key, flags) => native.shmGet(key, sizeBytes, flags),
+    attach: (id) => native.shmAttach(id, readonly ? 0 : 1),
+    remove: native.shmRemove,
+    // shmat(2) checks the mode, of its owner too: there is nothing to open where it allows nothing.
+    permissions: [readonly ? 0o400 : 0o600],
   }
 }
 

@@ -95,7 +95,8 @@ describe('msgget', () => {
       const key = newKey()
       queues.create({}, key).set({ mode: 0 })
       const agent = await Agent.start(withoutPrivileges)
-      await expect(agent.call('sysv.MessageQueue', 'open', key)).rejects.toMatchObject({ code: 'EACCES' })
+      const theirs = await agent.open('sysv.MessageQueue', 'open', key)
+      await expect(agent.call(theirs, 'receive')).rejects.toMatchObject({ code: 'EACCES' })
     })
   }
 
