@@ -3,6 +3,7 @@
  */
 
 import type { Codec } from './codec/codec.js'
+import { refuseForeign } from './foreign-options.js'
 import type { How } from './how.js'
 import { type CreateOptions as MemoryCreateOptions, MemoryTransport } from './memory/transport.js'
 import { checkBoolean, checkObject, wrongType } from './options.js'
@@ -50,7 +51,8 @@ interface OpenOptionsByScheme {
   memory: Record<never, never>
 }
 
-interface CreateOptionsByScheme {
+/** What each scheme takes when a queue is made, which is all that it takes. */
+export interface CreateOptionsByScheme {
   posix: PosixCreateOptions
   sysv: SysvCreateOptions & SysvOpenOptions
   fifo: FifoCreateOptions
@@ -144,6 +146,7 @@ function make<T, S extends Scheme, I>(
     throw wrongType('codec', 'a codec such as json() or struct({...})', codec)
   }
   const parsed = parseAddress(address)
+  refuseForeign(address, parsed.scheme, others)
   if (parsed.scheme === 'shm') {
     const handle = openShmQueue(parsed.name, how, codec.name, others)
     return new SharedQueue(new ShmTransport(parsed.name, handle), codec) as QueueOf<S, T, I>

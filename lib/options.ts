@@ -96,8 +96,9 @@ export function checkObject(name: string, value: unknown): object {
 /** Refuses misspelled options, which would otherwise do nothing. */
 export function checkKeys(name: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
-    if (!known.includes(key))
-      throw wrongType(name, `only the options ${known.join(', ')}`, { [key]: undefined })
+    if (known.includes(key)) continue
+    const expected = known.length === 0 ? 'no options' : `only the options ${known.join(', ')}`
+    throw wrongType(name, expected, { [key]: (value as Record<string, unknown>)[key] })
   }
 }
 

@@ -27,6 +27,7 @@ const addon = { may: ['native/sys', 'native/ring', 'native/sync', 'include'], ou
 const table = {
   'lib/index': { may: ['lib'], outside: nothing },
   'lib/open': { may: ['lib'], outside: builtins },
+  'lib/foreign-options': { may: ['lib/errors'], types: ['lib/open', 'lib/queue'], outside: nothing },
   'lib/queue': {
     may: ['lib/wait', 'lib/codec', 'lib/errors', 'lib/options'],
     outside: builtins,

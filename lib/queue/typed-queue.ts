@@ -47,7 +47,10 @@ const trying: string[] = []
  * @typeParam S - the scheme of its address, which decides what the options are.
  * @typeParam I - what `put` takes; `T`, unless the codec's schema transforms.
  */
-export class TypedQueue<T, S extends Scheme = Scheme, I = T> extends Handle implements AsyncIterable<T, undefined> {
+export class TypedQueue<T, S extends Scheme = Scheme, I = T>
+  extends Handle
+  implements AsyncIterable<T, undefined>
+{
   readonly #transport: Transport
   readonly #channel: Channel
   readonly #packing: Packing<T, I>

@@ -3,6 +3,26 @@ import { Queue, text } from 'ipckit'
 import { expect, test } from 'vitest'
 import { fill, largest, room, type Subject, unit, Workbench } from './subject.ts'
 
+/** Which schemes have an option. */
+const schemesOf: Record<string, string[]> = {
+  access: ['posix'],
+  capacity: ['posix', 'shm', 'memory'],
+  maxMessageBytes: ['posix', 'fifo', 'shm', 'memory'],
+  mode: ['posix', 'sysv', 'fifo', 'shm'],
+  maxBytes: ['sysv', 'fifo'],
+  priorities: ['sysv', 'shm'],
+  owner: ['fifo'],
+  capacityBytes: ['shm'],
+  prefetch: ['shm'],
+  anyType: ['shm'],
+  anyOwner: ['shm'],
+  anyMode: ['shm'],
+  participants: ['shm'],
+  maxDeliveries: ['shm'],
+  deadLetters: ['shm'],
+  joinable: ['shm'],
+}
+
 export function opening(subject: Subject): void {
   const bench = new Workbench(subject)
 
@@ -80,6 +100,34 @@ export function opening(subject: Subject): void {
     await expect(open(queue.address, { codec: text(), ...subject.sized(1) })).rejects.toThrow(TypeError)
     await expect(open(5, { codec: text() })).rejects.toThrow(TypeError)
     await expect(open(undefined, { codec: text() })).rejects.toThrow(TypeError)
+  })
+
+  test('options that only other schemes have are refused, with the reason, and nothing is made', async () => {
+    const scheme = subject.name.replace(/:.*/, '')
+    const foreign = Object.entries(schemesOf).filter(([, schemes]) => !schemes.includes(scheme))
+    expect(foreign.length).toBeGreaterThan(0)
+    for (const [option] of foreign) {
+      const address = bench.newAddress()
+      for (const how of ['create', 'openOrCreate', 'open'] as const) {
+        await expect(bench.make(how, address, text(), { [option]: 1 }), option).rejects.toMatchObject({
+          code: 'ERR_IPC_UNSUPPORTED',
+          resource: address,
+          message: expect.stringMatching(`^\`${option}\` is not possible on ${scheme}:.*: `),
+        })
+      }
+      await expect(bench.open(address)).rejects.toMatchObject({ code: 'ENOENT' })
+    }
+  })
+
+  test('options that no scheme has, or that only make a queue, are refused with their value', async () => {
+    const queue = await bench.create()
+    await expect(bench.make('open', queue.address, text(), { capasity: 5 })).rejects.toThrow(
+      /^Expected (no options|only the options .*) for `options`, received \{ capasity: 5 \}$/,
+    )
+    const [[size, value] = []] = Object.entries(subject.sized(room))
+    await expect(bench.make('open', queue.address, text(), { [size as string]: value })).rejects.toThrow(
+      new RegExp(`received \\{ ${size}: ${value} \\}`),
+    )
   })
 
   test('sizes that cannot be are refused, and nothing is made', async () => {
