@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { formatKey, ftok, MessageQueue, SemaphoreSet, SharedMemory, unlink } from 'ipckit/sysv'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
-import { newKey, pattern, Queues } from './support.ts'
+import { newKey } from '../helpers/names.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()

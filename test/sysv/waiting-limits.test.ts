@@ -4,7 +4,8 @@ import { SemaphoreSet } from 'ipckit/sysv'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents } from '../helpers/agent.ts'
 import { newName } from '../helpers/names.ts'
-import { pattern, Queues } from './support.ts'
+import { pattern } from '../helpers/pattern.ts'
+import { Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()
