@@ -66,6 +66,9 @@ const maxPriority = 32_767
 /** The lowest type of all, to the kernel -LONG_MAX: C programs may send types that no number here holds exactly. */
 const highestPriorityFirst: Selector = { type: -(2 ** 63), except: false }
 
+/** How often a message that was taken is offered to a queue that has no room for it: a rare state, left alone. */
+const putBackEveryMs = 20
+
 interface Question {
   readonly selector: Selector
   /** Taken back, while the thread has not heard of it yet. */
@@ -92,7 +95,9 @@ export class SysvTransport implements Transport {
   readonly #questions = new Map<string, { token: number } & Question>()
   #sendToken: number | undefined
   #taken: Taken[] = []
+  #puttingBack = false
   #closed = false
+  #detached = false
 
   constructor(address: string, handle: number, priorities = false) {
     this.address = address
@@ -354,7 +359,6 @@ export class SysvTransport implements Transport {
     wasClosed(this)
     this.#closed = true
     for (const question of this.#questions.values()) this.forgetToReceive(question.selector)
-    for (const taken of this.#taken.splice(0)) this.#putBack(taken)
     this.#detachWhenQuiet()
   }
 
@@ -371,18 +375,16 @@ export class SysvTransport implements Transport {
 
   #onAnswer(question: Question, result: number, type: number): void {
     // A thread that was told to end may have been handed a message without text in that moment.
-    if (result === 0) this.#keepTaken({ type })
+    if (result === 0) this.#taken.push({ type })
+    if (this.#closed) {
+      this.#detachWhenQuiet()
+      return
+    }
     const failed = result !== 0 && result !== -errnoOf.E2BIG && result !== -errnoOf.ECANCELED
-    if (this.#closed) this.#detachWhenQuiet()
-    else if (failed) this.#listener.arrival(question.selector, this.#error(result, 'msgrcv', 'receive from'))
+    if (failed) this.#listener.arrival(question.selector, this.#error(result, 'msgrcv', 'receive from'))
     else if (!question.cancelled || question.again || result === 0) this.#listener.arrival(question.selector)
     // A get that follows at once still finds it; after that it is for everyone again.
-    if (this.#taken.length > 0) setImmediate(() => this.#putBackTaken())
-  }
-
-  #keepTaken(taken: Taken): void {
-    if (this.#closed) this.#putBack(taken)
-    else this.#taken.push(taken)
+    if (this.#taken.length > 0) setImmediate(this.#settle)
   }
 
   #layTaken(selector: Selector): boolean {
@@ -393,17 +395,36 @@ export class SysvTransport implements Transport {
     return true
   }
 
-  #putBackTaken(): void {
-    this.#taken = this.#taken.filter((taken) => !this.#putBack(taken))
+  readonly #settle = (): void => {
+    if (this.#closed) this.#detachWhenQuiet()
+    else this.#putBackTaken()
   }
 
-  /** It comes behind the others then; the kernel has no way to put it in front. False when there is no room. */
-  #putBack(taken: Taken): boolean {
-    return native.msgSend(this.#handle, new Uint8Array(0), 0, taken.type) === 0
+  /** What was taken comes behind the others then; the kernel has no way to put it in front. */
+  #putBackTaken(): void {
+    let full = false
+    this.#taken = this.#taken.filter(({ type }) => {
+      const result = native.msgSend(this.#handle, new Uint8Array(0), 0, type)
+      const hasNoRoom = result === -errnoOf.EAGAIN
+      full ||= hasNoRoom
+      // Who may only receive keeps it for the next receive; after close there is none.
+      return hasNoRoom || (result !== 0 && !this.#closed)
+    })
+    if (!full || this.#puttingBack) return
+    this.#puttingBack = true
+    const again = () => {
+      this.#puttingBack = false
+      this.#settle()
+    }
+    setTimeout(again, putBackEveryMs).unref()
   }
 
   #detachWhenQuiet(): void {
-    if (this.#questions.size === 0) native.msgDetach(this.#handle)
+    if (this.#detached) return
+    this.#putBackTaken()
+    if (this.#questions.size > 0 || this.#taken.length > 0) return
+    this.#detached = true
+    native.msgDetach(this.#handle)
   }
 
   #begin(syscall: string, action: string, call: () => void): void {

@@ -183,6 +183,29 @@ describe('a message of 0 bytes', () => {
     }
   })
 
+  test.each(['aborted', 'closed'])(
+    'that came when the receiver had been %s, and found no room to go back, is there as soon as there is some',
+    async (ending) => {
+      const queue = queues.create({ maxBytes: 4 })
+      const leaving = queues.again(queue)
+      const controller = new AbortController()
+      const received = Promise.allSettled([leaving.receive({ type: 5, signal: controller.signal })])
+      await until(() => sleepersIn('msgrcv') === 1)
+      // The thread has it when the receiver goes. Then the queue holds as many messages as it may bytes.
+      queue.trySend(empty, { type: 5 })
+      controller.abort()
+      for (let at = 0; at < 4; at++) expect(queue.trySend(Buffer.alloc(1))).toBe(true)
+      if (ending === 'closed') await leaving.close()
+      await received
+      await expect(queue.receive({ type: 5, timeoutMs: 50 })).rejects.toMatchObject({
+        code: 'ERR_IPC_TIMEOUT',
+      })
+      expect(await queue.receiveMany(10, { type: 1 })).toHaveLength(4)
+      expect(await queue.receive({ type: 5, timeoutMs: 10_000 })).toEqual({ data: empty, type: 5 })
+      expect(queue.stat().depth).toBe(0)
+    },
+  )
+
   test('that one selector took is given to one who waits with another', async () => {
     const queue = queues.create()
     const other = queues.again(queue)
