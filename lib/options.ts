@@ -53,9 +53,15 @@ export function checkString(name: string, value: unknown): string {
   return value
 }
 
-/** Permission bits of a new object: exact, the umask is not applied. */
+/** Permission bits, which people write in octal, and forget to. */
 export function checkMode(value: unknown): number {
-  return checkInteger('mode', value, 0, 0o777)
+  const expected = 'an integer from 0 to 0o777'
+  if (typeof value !== 'number') throw wrongType('mode', expected, value)
+  if (Number.isInteger(value) && value >= 0 && value <= 0o777) return value
+  const { message } = outOfRange('mode', expected, value)
+  throw new RangeError(
+    Number.isSafeInteger(value) && value > 0 ? `${message} (0o${value.toString(8)})` : message,
+  )
 }
 
 /** The number of a user or group; the last one of 32 bits means none to the kernel. */
@@ -85,6 +91,13 @@ export function checkSignal(value: unknown): AbortSignal {
 
 export function checkBytes(name: string, value: unknown): Uint8Array {
   if (!(value instanceof Uint8Array)) throw wrongType(name, 'a Uint8Array', value)
+  return value
+}
+
+export function checkIterable<V>(name: string, value: Iterable<V>): Iterable<V> {
+  if (typeof (value as Iterable<V> | null | undefined)?.[Symbol.iterator] !== 'function') {
+    throw wrongType(name, 'an iterable such as an array', value)
+  }
   return value
 }
 

@@ -59,7 +59,7 @@ export interface CannotCarry<I> {
  * @param codec - carries the schema's input; another does not compile.
  * @returns A codec; `encode` and `decode` throw a {@link SchemaError} that lists the issues when the value
  *   does not fit, a `TypeError` when the schema validates asynchronously, and whatever `codec` throws.
- * @throws TypeError when `schema` is not a Standard Schema of version 1.
+ * @throws TypeError when `schema` is not a Standard Schema of version 1, or `codec` is no codec.
  * @example
  * ```ts
  * const Job = z.object({ id: z.number().int(), due: z.iso.datetime().transform((text) => new Date(text)) })
@@ -82,6 +82,9 @@ export function checked<S extends StandardSchemaV1, I>(
     )
   }
   const inner = codec as Codec<unknown, unknown>
+  if (typeof inner?.encode !== 'function' || typeof inner.decode !== 'function') {
+    throw wrongType('codec', 'a codec such as json()', codec)
+  }
   return Object.freeze({
     // The bytes are those of the inner codec, and so is their name.
     name: inner.name,

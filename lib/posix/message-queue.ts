@@ -8,6 +8,7 @@ import {
   checkBoolean,
   checkBytes,
   checkInteger,
+  checkIterable,
   checkKeys,
   checkObject,
   checkOptions,
@@ -15,6 +16,7 @@ import {
   syncWaitKeys,
   type WaitOptions,
   waitKeys,
+  wrongType,
 } from '../options.js'
 import type { Outgoing } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -176,7 +178,11 @@ export class MessageQueue extends Handle {
     checkOptions(options, waitKeys)
     const mayNotWait = this.#mayNotWait(options)
     const batch = Batch.take()
-    for (const { data, priority } of messages) {
+    for (const message of checkIterable('messages', messages)) {
+      if (typeof message !== 'object' || message === null) {
+        throw wrongType(`messages[${batch.count}]`, 'an object with data', message)
+      }
+      const { data, priority } = message
       batch.addBytes(checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
     }
     if (mayNotWait) {

@@ -2,7 +2,7 @@
  * The typed queue over any transport: values in, values out. It encodes and decodes; a channel waits.
  */
 import { unsupported } from '../errors.js'
-import { checkInteger, checkObject, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
+import { checkInteger, checkIterable, checkObject, checkOptions, syncWaitKeys, waitKeys } from '../options.js'
 import type { Channel } from '../wait/channel.js'
 import { Handle } from '../wait/handle.js'
 import { inboxMessages } from '../wait/inbox.js'
@@ -130,7 +130,7 @@ export class TypedQueue<T, S extends Scheme = Scheme, I = T>
     try {
       this.#checkOptions(options, putting, waitKeys)
       const label = this.#transport.label(options as PutLabel)
-      const all = this.#packing.many(values, label)
+      const all = this.#packing.many(checkIterable('values', values), label)
       return Array.isArray(all)
         ? this.#channel.sendEach(all, label, options)
         : this.#channel.sendMany(all, options)

@@ -7,6 +7,7 @@ import {
   checkBoolean,
   checkBytes,
   checkInteger,
+  checkIterable,
   checkKeys,
   checkObject,
   checkOptions,
@@ -15,6 +16,7 @@ import {
   syncWaitKeys,
   type WaitOptions,
   waitKeys,
+  wrongType,
 } from '../options.js'
 import type { Outgoing, Selector } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -195,7 +197,11 @@ export class MessageQueue extends Handle {
   async sendMany(messages: Iterable<MessageToSend>, options?: WaitOptions): Promise<number> {
     checkOptions(options, waitKeys)
     const batch = Batch.take()
-    for (const { data, type } of messages) {
+    for (const message of checkIterable('messages', messages)) {
+      if (typeof message !== 'object' || message === null) {
+        throw wrongType(`messages[${batch.count}]`, 'an object with data', message)
+      }
+      const { data, type } = message
       batch.addBytes(checkBytes('data', data), type === undefined ? 1 : checkType(type))
     }
     return this.#channel.sendMany(batch, options)

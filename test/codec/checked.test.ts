@@ -83,6 +83,30 @@ describe('checked', () => {
     expect(() => codec.decode(Buffer.from('x'), 0, 1)).toThrow(TypeError)
   })
 
+  it('refuses what is no schema, and what is no codec', () => {
+    const schemas = {
+      undefined,
+      null: null,
+      5: 5,
+      '{}': {},
+      "{ '~standard': [Object] }": { '~standard': { version: 2 } },
+    }
+    for (const [received, bad] of Object.entries(schemas)) {
+      expect(() => checked(bad as never, text() as never)).toThrow(
+        new TypeError(
+          'Expected a Standard Schema of version 1, as zod, valibot and arktype make them, for `schema`, ' +
+            `received ${received}`,
+        ),
+      )
+    }
+    const codecs = { undefined, null: null, '[Function: text]': text, "{ name: 'x' }": { name: 'x' } }
+    for (const [received, bad] of Object.entries(codecs)) {
+      expect(() => checked(z.string(), bad as never)).toThrow(
+        new TypeError(`Expected a codec such as json() for \`codec\`, received ${received}`),
+      )
+    }
+  })
+
   it('leaves no rejection behind when the promise of such a schema fails', async () => {
     const unhandled = vi.fn()
     process.on('unhandledRejection', unhandled)

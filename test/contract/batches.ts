@@ -45,9 +45,18 @@ export function batches(subject: Subject): void {
     expect(queue.stat().depth).toBe(room)
   })
 
-  test.each([undefined, null, 5, {}])('putMany refuses %o, which cannot be iterated', async (bad) => {
+  test.each([
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [5, '5'],
+    [{}, '{}'],
+  ])('putMany refuses %o, which cannot be iterated', async (bad, received) => {
     const queue = await bench.create()
-    await expect(queue.putMany(bad as never)).rejects.toThrow(TypeError)
+    const refusal = new TypeError(
+      `Expected an iterable such as an array for \`values\`, received ${received}`,
+    )
+    await expect(queue.putMany(bad as never)).rejects.toThrow(refusal)
+    expect(queue.stat().depth).toBe(0)
   })
 
   test('putMany waits for room for all, and the values arrive in order', async () => {
