@@ -139,7 +139,7 @@ export class SharedQueue<T, I = T> extends TypedQueue<T, 'shm', I> {
 
   /**
    * Ends the work of the queue for every process: puts fail with a {@link ShutdownError} from now on; gets go on until
-   * the queue is empty and then fail likewise, or at once with `immediate`. Loops end.
+   * the queue is empty and then fail likewise, or at once with `immediate`. Loops and readable streams end.
    */
   shutdown(options: { immediate?: boolean } = {}): void {
     checkKeys('options', checkObject('options', options), ['immediate'])
