@@ -18,7 +18,7 @@ export interface Native {
   /** What the call of this token did is ours now; what nobody hears of is taken back when the thread ends. */
   heardCall(token: number): void
 
-  mqOpen(name: string, oflag: number, mode: number, capacity: number, messageBytes: number): number
+  mqOpen(name: string | Buffer, oflag: number, mode: number, capacity: number, messageBytes: number): number
   mqClose(handle: number, token: number): void
   mqUnlink(name: string): void
   /** [capacity, messageBytes, depth, flags, uid, gid, mode, linked] */

@@ -46,7 +46,8 @@ holds it, and SINCE since when. A dash is what is not known, or may not be seen 
 
 Only objects of this IPC namespace are listed, and of this /dev/shm: POSIX semaphores, POSIX shared memory, shm:
 queues and locks lie there, and files that are none of these count as shared memory. A container has its own, see ipckit doctor.
-FIFOs are not listed: they are files that may lie anywhere.`,
+FIFOs are not listed: they are files that may lie anywhere. A POSIX queue whose name is no UTF-8 is shown with \\xNN
+for its bytes above 127; ipckit cannot open it, a C program can.`,
     )
   withNouns(command, (noun) => `only ${plurals[noun]}`)
   withExamples(

@@ -67,7 +67,7 @@ async function stateOf(address: string): Promise<unknown> {
 /** Bytes and who is notified are only in the listing, which may not be possible here. */
 function entryOf(address: string): PosixQueueEntry | undefined {
   try {
-    return list().find((entry) => entry.address === address)
+    return list().find((entry) => entry.address === address && entry.nameBytes === undefined)
   } catch {
     return undefined
   }

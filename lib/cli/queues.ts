@@ -104,6 +104,8 @@ export async function posixQueues(): Promise<QueueFacts[]> {
 }
 
 async function describePosix(entry: posix.PosixQueueEntry): Promise<QueueFacts | undefined> {
+  // Its address leads nowhere, or to another.
+  if (entry.nameBytes !== undefined) return posixFacts(entry, entry.attributes)
   let state: posix.PosixQueueStat | undefined
   try {
     const queue = await openToRead(entry.address, raw(), true)
@@ -119,7 +121,7 @@ async function describePosix(entry: posix.PosixQueueEntry): Promise<QueueFacts |
 /** What a listing and a look at a POSIX queue tell together; either may be missing. */
 export function posixFacts(
   entry: Omit<posix.PosixQueueEntry, 'name'>,
-  state: posix.PosixQueueStat | undefined,
+  state: posix.PosixQueueEntry['attributes'],
 ): QueueFacts {
   return {
     object: 'queue',

@@ -16,13 +16,23 @@ namespace ipckit::node {
 
 namespace {
 
+/// The name of a queue: text, or the bytes of one that is no UTF-8.
+template <size_t Count>
+std::string name_of(napi_env env, const arguments<Count>& given) {
+  bool is_bytes = false;
+  napi_is_buffer(env, given.raw(0), &is_bytes);
+  if (!is_bytes) return given.text(0);
+  const std::span<char> bytes = given.bytes(0);
+  return {bytes.begin(), bytes.end()};
+}
+
 /// mqOpen(name, oflag, mode, capacity, messageBytes): handle
 napi_value mq_open(napi_env env, napi_callback_info info) {
   const arguments<5> given(env, info);
   return handle_or_throw(
       env, given.self().posix_queues,
-      sys::posix_queue::open(given.text(0).c_str(), given.integer(1), static_cast<mode_t>(given.integer(2)),
-                             given.whole(3), given.whole(4)));
+      sys::posix_queue::open(name_of(env, given).c_str(), given.integer(1),
+                             static_cast<mode_t>(given.integer(2)), given.whole(3), given.whole(4)));
 }
 
 /// mqClose(handle, token): gives up the descriptor, and the events that were asked for with the token

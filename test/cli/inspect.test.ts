@@ -1,6 +1,8 @@
+import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { ownNamespace } from '../helpers/kernel.ts'
 import { needs, works } from '../helpers/needs.ts'
 import {
   asNobody,
@@ -110,6 +112,28 @@ describe('ls', () => {
     expect(stderr).toContain('another IPC namespace')
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
   })
+
+  test.runIf(existsSync('/dev/mqueue') && ownNamespace)(
+    'shows a POSIX queue whose name is no UTF-8, and the doctor counts it',
+    async () => {
+      const address = `${posixAddress()}-caf\\xe9`
+      const userBytes = async () => {
+        const { checks } = JSON.parse((await ipckit(['doctor', '--json'])).stdout)
+        return checks.find(({ name }: { name: string }) => name === 'RLIMIT_MSGQUEUE').used
+      }
+      const before = await userBytes()
+      const path = Buffer.from(address.replace('posix:', '/dev/mqueue').replace('\\xe9', '\xe9'), 'latin1')
+      closeSync(openSync(path, 'wx', 0o600))
+      onTestFinished(() => unlinkSync(path))
+      const { code, stdout, stderr } = await ipckit(['ls', '--posix', '--queue'])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(lines(stdout).find((row) => row.startsWith(`${address} `))).toMatch(/ 0 +0 +10 x 8,192 /)
+      expect((await listed()).find((each: { address: string }) => each.address === address)).toMatchObject({
+        ...{ depth: 0, capacity: 10, maxMessageBytes: 8192, mode: '0600' },
+      })
+      expect((await userBytes()) - before).toBe(10 * (8192 + 96))
+    },
+  )
 
   test.runIf(canIsolate)('prints nothing, and an empty array, when there is nothing', async () => {
     const through = isolated

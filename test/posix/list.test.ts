@@ -1,12 +1,23 @@
 /** The list of POSIX message queues of this namespace. */
+import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs'
 import { list } from 'ipckit/posix'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
+import { ownNamespace, readSetting } from '../helpers/kernel.ts'
 import { pattern } from '../helpers/pattern.ts'
 import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()
+
+/** A queue as a program with another character set makes it: the bytes of its name. It is removed after the test. */
+function makeInLatin1(name: string, rest: string): Buffer {
+  const bytes = Buffer.from(`${name}-${rest}`, 'latin1')
+  const path = Buffer.concat([Buffer.from('/dev/mqueue'), bytes])
+  closeSync(openSync(path, 'wx', 0o600))
+  onTestFinished(() => unlinkSync(path))
+  return bytes
+}
 
 describe('list', () => {
   test('shows each queue with its bytes, owner and mode', async () => {
@@ -38,6 +49,35 @@ describe('list', () => {
     const queue = queues.create({}, `${queues.name()} ä漢🦊\n%`)
     expect(list().some(({ name }) => name === nameOf(queue))).toBe(true)
   })
+
+  test.runIf(existsSync('/dev/mqueue') && ownNamespace)(
+    'shows a name that is no UTF-8 with escapes, its bytes, and what can be told of the queue',
+    async () => {
+      const name = queues.name()
+      const made = makeInLatin1(name, 'caf\xe9')
+      // The name that the escapes would be, if it were one.
+      const double = queues.create({}, `${name}-caf\\xe9`)
+      await double.send(pattern(3))
+      const found = list().filter(({ address }) => address === double.address)
+      expect(found).toHaveLength(2)
+      expect(found.find(({ nameBytes }) => nameBytes === undefined)).toMatchObject({ bytes: 3 })
+      expect(found.find(({ nameBytes }) => nameBytes !== undefined)).toEqual({
+        name: `${name}-caf\\xe9`,
+        address: `posix:${name}-caf\\xe9`,
+        nameBytes: made,
+        attributes: {
+          depth: 0,
+          capacity: readSetting('fs/mqueue/msg_default'),
+          maxMessageBytes: readSetting('fs/mqueue/msgsize_default'),
+        },
+        bytes: 0,
+        notifyPid: 0,
+        uid: process.geteuid?.(),
+        gid: process.getegid?.(),
+        mode: 0o600,
+      })
+    },
+  )
 
   test('shows who asked for a notice', async () => {
     const queue = queues.create()
