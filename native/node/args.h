@@ -35,8 +35,8 @@ class arguments {
     return value;
   }
 
-  /// A System V message type or a count: exact up to 2^53. What is too much for a long is the most it holds, and
-  /// never LONG_MIN, of which kernels before 4.10 make nothing as a msgtyp.
+  /// A System V message type or a count: exact up to 2^53. What is too much for a long is the most it holds,
+  /// and never LONG_MIN, of which kernels before 4.10 make nothing as a msgtyp.
   long whole(size_t at) const {
     const double value = number(at);
     // As a double LONG_MAX is one more where long has 64 bits.

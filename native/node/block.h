@@ -8,7 +8,8 @@
 namespace ipckit::node {
 
 /// Makes a call that blocks this thread until the alarm rings or the user ends the process: -ETIMEDOUT,
-/// -EINTR, or what thread_alarm::attach says. The alarm is set before the call and rings until it is stopped, so the call cannot miss it.
+/// -EINTR, or what thread_alarm::attach says. The alarm is set before the call and rings until it is stopped,
+/// so the call cannot miss it.
 template <class Call>
 int block(environment& self, double milliseconds, Call call) {
   if (const int attached = self.alarm.attach(); attached != 0) return attached;

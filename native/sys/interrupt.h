@@ -20,9 +20,9 @@ class thread_alarm {
   thread_alarm& operator=(const thread_alarm&) = delete;
   ~thread_alarm();
 
-  /// Called once, on the thread that is to be interrupted: 0, or what says as the result of a call that was not
-  /// made that it could not have been ended. Beside the errno of the call itself, -4095 to -1, that is -4096 less the
-  /// errno of timer_create(2), or -8192 less that of sigaction(2). See lib/wait/asking.ts.
+  /// Called once, on the thread that is to be interrupted: 0, or why no call may be begun, as its result.
+  /// Next to the errno of the call itself, -4095 to -1, that is -4096 less the errno of timer_create(2), or
+  /// -8192 less that of sigaction(2). lib/wait/asking.ts takes it apart.
   int attach();
   /// From any thread: interrupts after `nanoseconds`, and every millisecond from then on.
   void start(int64_t nanoseconds);
