@@ -14,7 +14,7 @@ export const phrases: readonly (readonly [library: string, command: string])[] =
   ['open it as its owner, or have', 'run this as its owner, or have'],
   ['have its owner widen it with set({ mode })', 'have its owner make it with a wider --mode'],
   ['open it with `readonly`, or have', 'have'],
-  ['and set({ maxBytes })', 'and make the queue with a larger --max-bytes'],
+  [', or change that with MessageQueue.set of ipckit/sysv', ''],
   [
     "if it is the right one, say whose it may be with `owner: uid` or `owner: 'any'`",
     'this command uses FIFOs of this user and of root alone',
