@@ -479,12 +479,12 @@ describe('bad arguments', () => {
     [
       'options',
       (queue) => queue.lease({ leasems: 5 } as never),
-      'Expected only the options leaseMs, timeoutMs, signal for `options`, received { leasems: undefined }',
+      'Expected only the options leaseMs, timeoutMs, signal for `options`, received { leasems: 5 }',
     ],
     [
       'options',
       (queue) => queue.tryLease({ timeoutMs: 5 } as never),
-      'Expected only the options leaseMs for `options`, received { timeoutMs: undefined }',
+      'Expected only the options leaseMs for `options`, received { timeoutMs: 5 }',
     ],
     ['options', (queue) => queue.lease(5 as never), 'Expected an object for `options`, received 5'],
     ['max', (queue) => queue.leaseMany(0), 'Expected an integer from 1 to 256 for `max`, received 0'],

@@ -119,7 +119,8 @@ describe('the options of a queue', () => {
     ['mode', { mode: '600' }, "Expected an integer from 0 to 0o777 for `mode`, received '600'"],
     ['prefetch', { prefetch: 0 }, 'Expected an integer from 1 to 16777216 for `prefetch`, received 0'],
     ['anyType', { anyType: 'yes' }, "Expected true or false for `anyType`, received 'yes'"],
-    ['options', { maxBytes: 5 }, 'Expected only the options'],
+    ['options', { maxBytse: 5 }, 'Expected only the options'],
+    ['options', { maxBytes: 5 }, 'sized by `capacity`, `maxMessageBytes` and `capacityBytes`'],
   ])('%s is checked: %o', async (_, options, message) => {
     const address = newAddress()
     await expect(Queue.create(address, { codec: text(), ...options })).rejects.toThrow(message)
