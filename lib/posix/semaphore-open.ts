@@ -44,6 +44,12 @@ export function openSemaphore(name: string, how: How, options: CreateSemaphoreOp
   return openOrMake(how, open, create)
 }
 
+/** The error of who would remove a name that is gone, and perhaps another semaphore's by now. */
+export function nameless(resource: string): IpcError {
+  const advice = 'it has no name any more'
+  return systemError({ errno: -errnoOf.ENOENT, syscall: 'sem_unlink', resource, action: 'remove', advice })
+}
+
 /** Removes the name of a semaphore: sem_unlink(3). Who has it open goes on with it. */
 export function unlinkSemaphore(name: string): void {
   checkName('name', name, maxNameBytes)

@@ -16,6 +16,7 @@ import { down, type PosixSemaphoreStat, type SemaphoreGate } from './semaphore-g
 import { listSemaphores, type PosixSemaphoreEntry } from './semaphore-list.js'
 import {
   type CreateSemaphoreOptions,
+  nameless,
   type OpenSemaphoreOptions,
   openSemaphore,
   unlinkSemaphore,
@@ -151,9 +152,13 @@ export class Semaphore extends Handle {
     return this.#line.close()
   }
 
-  /** Removes the semaphore's name: sem_unlink(3). Who has it open goes on with it, also this handle. */
+  /**
+   * Removes the semaphore's name: sem_unlink(3). Who has it open goes on with it, also this handle.
+   *
+   * @throws {@link NotFoundError} when somebody has removed it already: the name may be another semaphore's by now.
+   */
   unlink(): void {
-    this.#line.checkOpen()
+    if (this.stat().unlinked) throw nameless(this.address)
     unlinkSemaphore(this.address.slice('posix:'.length))
   }
 

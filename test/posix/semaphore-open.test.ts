@@ -284,6 +284,15 @@ describe('sem_unlink', () => {
     expect(semaphore.stat().unlinked).toBe(false)
   })
 
+  test('a handle whose name is gone leaves alone what others made under it', () => {
+    const semaphore = semaphores.create()
+    const name = nameOf(semaphore)
+    Semaphore.unlink(name)
+    const theirs = semaphores.keep(Semaphore.create(name))
+    expect(() => semaphore.unlink()).toThrow(code('ENOENT'))
+    expect(theirs.stat().unlinked).toBe(false)
+  })
+
   test('sem_unlink/4-1, 4-2: a name that does not exist, or not any more, fails with ENOENT', () => {
     const semaphore = semaphores.create()
     semaphore.unlink()
