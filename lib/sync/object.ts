@@ -1,5 +1,6 @@
 /** What all objects of `ipckit/sync` have in common. */
 import { native } from '../binding.js'
+import { errnoOf } from '../errors.js'
 import { Handle } from '../wait/handle.js'
 import { OperationLine } from '../wait/operation-line.js'
 import type { SyncGate } from './gate.js'
@@ -70,13 +71,25 @@ export abstract class SyncObject extends Handle {
   /**
    * Removes the object's name. Those who have it open get a `RemovedError` from their next call that would acquire or
    * wait, and their waits end with it; whoever opens the name afterwards gets another object.
+   *
+   * @throws `NotFoundError` when somebody has removed it already: the name may be another object's by now.
    */
   unlink(): void {
     this.line.checkOpen()
+    if (this.#isUnlinked()) throw this.gate.error(-errnoOf.ENOENT, 'remove', 'shm_unlink')
     unlinkSync(this.gate.kind, this.name)
   }
 
   [Symbol.dispose](): void {
     void this.close()
+  }
+
+  /** False also of an object that cannot be looked at any more: that must not keep anybody from removing it. */
+  #isUnlinked(): boolean {
+    try {
+      return statOf(this.gate.address, this.gate.handle).unlinked
+    } catch {
+      return false
+    }
   }
 }

@@ -78,6 +78,15 @@ describe.each(kindNames)('%s', (kind) => {
     expect(await codeOf(() => made.unlink())).toBe('ERR_IPC_CLOSED')
   })
 
+  test('a handle whose name is gone leaves alone what others made under it', () => {
+    const fresh = name()
+    const made = keep(create(fresh))
+    keep(open(fresh)).unlink()
+    const theirs = keep(create(fresh))
+    expect(() => made.unlink()).toThrow(NotFoundError)
+    expect(theirs.stat().unlinked).toBe(false)
+  })
+
   test('what another kind made is refused, with both kinds named', () => {
     const fresh = name()
     keep(create(fresh))
