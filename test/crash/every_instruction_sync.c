@@ -83,8 +83,8 @@ static long run(const scene* sc, place first, const place* second, bool sweeps_f
   // Nobody else shall recover meanwhile, nor an heir take his notice before he dies.
   if (second || sc->heir_dies) signal_sleepers(SIGSTOP);
   long count = drive(&v, first, steps);
+  const facts f = look_before_death(sc, &v);
   put_to_death(&v);
-  const facts f = look_at_death(sc, &v);
   if (second) {
     count = drive(&other, *second, steps);
     put_to_death(&other);

@@ -82,7 +82,7 @@ static void expect_outcomes(const scene* sc, facts* f, uint32_t victim) {
   }
 }
 
-facts look_at_death(const scene* sc, const tracee* victim) {
+facts look_before_death(const scene* sc, const tracee* victim) {
   facts f = {0};
   const ipckit_layout_sync_header_t* h = survivor->h;
   const uint32_t tag = tag_of(victim);

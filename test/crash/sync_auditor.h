@@ -5,7 +5,7 @@
 
 #include "sync_scene.h"
 
-// What the bytes say at the death, before anybody recovers.
+// What the bytes say at the death.
 typedef struct facts {
   pid_t told;                  // whose death the next holder must be told; 0: of none
   int holders;                 // before the next one
@@ -18,7 +18,8 @@ extern int64_t slowest;          // from a death until a sleeper came through, o
 extern unsigned long above_250;  // how often that took more than 250 ms
 extern unsigned long tells, passed_on;
 
-facts look_at_death(const scene* sc, const tracee* victim);
+// The victim stands where it is going to be killed: afterwards a sleeper may recover before anybody looks.
+facts look_before_death(const scene* sc, const tracee* victim);
 // The last death was just now.
 void begin_audit(void);
 void audit(const scene* sc, const facts* f, bool sweeps_first);
