@@ -10,7 +10,15 @@ length=${1:-short}
 build=build-native-plain
 cmake -S . -B "$build" -DIPCKIT_SANITIZE= -DCMAKE_BUILD_TYPE=RelWithDebInfo
 cmake --build "$build" --parallel "$(nproc)" --target every_instruction every_instruction_sync storm swallowed_wake sync_storm
-run() { node scripts/isolated.mjs "$build/test/crash/$@"; }
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+# What was violated is said again at the end, where it is read first.
+run() {
+  node scripts/isolated.mjs "$build/test/crash/$@" | tee "$said" || {
+    echo "$1 failed:" && grep VIOLATION "$said" | head -n 6
+    exit 1
+  }
+}
 
 run every_instruction --snapshots
 run every_instruction_sync
