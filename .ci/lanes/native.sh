@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# The C++ tests of native/sys: plain, or under sanitizers.
-#   .ci/lanes/native.sh [address,undefined | thread]
+# The C and C++ tests of native/: plain, or under sanitizers.
+#   .ci/lanes/native.sh [plain | address,undefined | thread] [build]     build: and runs none of them
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-sanitizers=${1:-}
-build=build-native-${sanitizers:-plain}
-build=${build/,/-}
+name=${1:-plain}
+sanitizers=${name/#plain/}
+build=build-native-${name/,/-}
 cmake -S . -B "$build" -DIPCKIT_SANITIZE="$sanitizers" -DCMAKE_BUILD_TYPE=RelWithDebInfo
 cmake --build "$build" --parallel "$(nproc)"
+[ "${2:-}" != build ] || exit 0
 
 # ThreadSanitizer of older compilers cannot live with much address space randomisation.
 fixed_addresses=()
