@@ -53,6 +53,16 @@ export function checkString(name: string, value: unknown): string {
   return value
 }
 
+/**
+ * A string that the kernel is given. A lone surrogate would become U+FFFD on its way, and name another object
+ * than was said.
+ */
+export function checkText(name: string, value: unknown): string {
+  const text = checkString(name, value)
+  if (!text.isWellFormed()) throw outOfRange(name, 'text without lone surrogates', value)
+  return text
+}
+
 /** Permission bits, which people write in octal, and forget to. */
 export function checkMode(value: unknown): number {
   const expected = 'an integer from 0 to 0o777'

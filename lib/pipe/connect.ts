@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { native } from '../binding.js'
 import { errnoOf, type IpcError, type SystemFailure, systemError, timeoutError } from '../errors.js'
-import { checkString, outOfRange, type WaitOptions } from '../options.js'
+import { checkText, outOfRange, type WaitOptions } from '../options.js'
 import { checkWait } from '../wait/pending.js'
 import { isOwned, Socket } from './socket.js'
 
@@ -13,7 +13,7 @@ const maxNameBytes = 107
 const longestPauseMs = 50
 
 export function checkSocketName(value: unknown): string {
-  const name = checkString('path', value)
+  const name = checkText('path', value)
   const bytes = Buffer.byteLength(name) - (isAbstract(name) ? 1 : 0)
   const expected = `a path of 1 to ${maxNameBytes} bytes without NUL, or a NUL and a name of 1 to ${maxNameBytes - 1} bytes`
   const most = isAbstract(name) ? maxNameBytes - 1 : maxNameBytes

@@ -1,5 +1,5 @@
 /** The arguments with which FIFOs are named and made. */
-import { checkId, checkString, outOfRange } from '../options.js'
+import { checkId, checkText, outOfRange } from '../options.js'
 
 /** Options of opening what others may have made. */
 export interface OwnerOption {
@@ -13,7 +13,7 @@ export interface OwnerOption {
 const longestPath = 4095
 
 export function checkPath(value: unknown): string {
-  const path = checkString('path', value)
+  const path = checkText('path', value)
   const bytes = Buffer.byteLength(path)
   if (bytes === 0 || bytes > longestPath || path.includes('\0')) {
     throw outOfRange('path', `a path of 1 to ${longestPath} bytes without a NUL`, value)

@@ -10,7 +10,7 @@ import {
   checkInteger,
   checkKeys,
   checkObject,
-  checkString,
+  checkText,
   outOfRange,
   wrongType,
 } from '../options.js'
@@ -187,7 +187,7 @@ function flagsOf(seals: unknown): number {
 }
 
 function checkLabel(label: unknown): string {
-  const text = checkString('label', label)
+  const text = checkText('label', label)
   if (text.includes('\0') || Buffer.byteLength(text) > 249) {
     throw outOfRange('label', 'a text of at most 249 bytes without NUL', label)
   }

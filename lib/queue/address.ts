@@ -1,5 +1,5 @@
 /** Addresses of queues: a scheme, a colon, and what the transport makes of the rest. */
-import { checkString, outOfRange } from '../options.js'
+import { checkText, outOfRange } from '../options.js'
 import type { Scheme } from './queue-options.js'
 
 /** An address, taken apart. */
@@ -29,7 +29,7 @@ const forms: Record<Scheme, string> = {
  * ```
  */
 export function parseAddress(value: unknown): Address {
-  const text = checkString('address', value)
+  const text = checkText('address', value)
   const colon = text.indexOf(':')
   const scheme = text.slice(0, Math.max(colon, 0))
   const rest = text.slice(colon + 1)

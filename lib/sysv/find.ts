@@ -3,7 +3,7 @@
  */
 import { ExistsError, errnoOf, NotFoundError, type SystemFailure, systemError } from '../errors.js'
 import { type How, openOrMake } from '../how.js'
-import { checkInteger, checkString, wrongType } from '../options.js'
+import { checkInteger, wrongType } from '../options.js'
 import { checkKey, formatKey, ftok, privateKey } from './key.js'
 
 /** How an object is named: by key, by a file of which a key is made (ftok(3)), by id, or not at all. */
@@ -88,7 +88,7 @@ function fileKey(name: { path: string; project: number }): number {
   if (typeof name !== 'object' || name === null) {
     throw wrongType('name', "a key, { path, project }, { id } or 'private'", name)
   }
-  return checkKey(ftok(checkString('path', name.path), name.project))
+  return checkKey(ftok(name.path, name.project))
 }
 
 function byId(id: number, how: How, kind: Kind): Found {

@@ -3,7 +3,7 @@
  */
 import { native } from '../binding.js'
 import { errnoOf, type SystemFailure, systemError } from '../errors.js'
-import { checkInteger, checkString, outOfRange } from '../options.js'
+import { checkInteger, checkText, outOfRange } from '../options.js'
 
 /** IPC_PRIVATE: a new object that only its id leads to. */
 export const privateKey = 0
@@ -36,7 +36,7 @@ export function formatKey(key: number): string {
  * ```
  */
 export function ftok(path: string, project: number): number {
-  checkString('path', path)
+  checkText('path', path)
   if (path.includes('\0')) throw outOfRange('path', 'a path without NUL', path)
   checkInteger('project', project, 1, 255)
   try {

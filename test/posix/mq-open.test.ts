@@ -390,13 +390,11 @@ describe('mq_open', () => {
   })
 
   test.each(['\ud800', '\udc00', 'a\udfffz', '\udc00\ud800'])(
-    'half of a surrogate pair, which has no bytes, is refused: %j',
+    'a lone surrogate, which has no bytes, is refused: %j',
     (half) => {
       const name = `${queues.name()}${half}`
       for (const make of [MessageQueue.create, MessageQueue.open, unlink]) {
-        expect(() => make(name)).toThrow(
-          /^Expected text without half of a surrogate pair for `name`, received '/,
-        )
+        expect(() => make(name)).toThrow(/^Expected text without lone surrogates for `name`, received '/)
       }
       expect(() => Semaphore.create(name)).toThrow(RangeError)
       expect(() => SharedMemory.create(name, { sizeBytes: 1 })).toThrow(RangeError)
