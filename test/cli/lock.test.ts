@@ -99,7 +99,7 @@ describe('ipckit lock', () => {
   test('--strict does not run the command after a death; --close lets the lock die with this process', async () => {
     const fresh = name()
     const lock = keep(Lock.create(fresh))
-    const running = start(['lock', '--close', fresh, '--', 'sleep', '30'])
+    const running = start(['lock', '--close', fresh, '--', 'cat'])
     await until(() => lock.locked)
     await sleep(300)
     running.child.kill('SIGKILL')
@@ -110,6 +110,7 @@ describe('ipckit lock', () => {
       stderr: expect.stringContaining('ERR_IPC_OWNER_DIED'),
     })
     expect((await ipckit(['lock', '--strict', fresh, '--', 'echo', 'mine'])).stdout).toBe('mine\n')
+    running.child.stdin.end()
   })
 
   test('what is no lock, or not there, is refused', async () => {
@@ -188,7 +189,7 @@ describe('ls, stat and rm', () => {
 test('the doctor names a holder that is stopped, and how to let it go on', async () => {
   const fresh = name()
   const lock = keep(Lock.create(fresh))
-  const running = start(['lock', fresh, '--', 'sleep', '30'])
+  const running = start(['lock', fresh, '--', 'cat'])
   await until(() => lock.locked)
   const checksOf = async () =>
     JSON.parse((await ipckit(['doctor', lock.address, '--json'])).stdout).checks.filter(
@@ -212,6 +213,7 @@ test('the doctor names a holder that is stopped, and how to let it go on', async
     remark: expect.stringContaining(`kill -CONT ${running.child.pid}`),
   })
   running.child.kill('SIGKILL')
+  running.child.stdin.end()
   await lock.close()
   await waiting
 })
