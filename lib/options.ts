@@ -111,6 +111,14 @@ export function checkIterable<V>(name: string, value: Iterable<V>): Iterable<V> 
   return value
 }
 
+/** One of the messages of a batch of bytes. */
+export function checkMessage<M>(message: M, index: number): M {
+  if (typeof message !== 'object' || message === null) {
+    throw wrongType(`messages[${index}]`, 'an object with data', message)
+  }
+  return message
+}
+
 export function checkObject(name: string, value: unknown): object {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
   return value

@@ -10,13 +10,13 @@ import {
   checkInteger,
   checkIterable,
   checkKeys,
+  checkMessage,
   checkObject,
   checkOptions,
   type SyncWaitOptions,
   syncWaitKeys,
   type WaitOptions,
   waitKeys,
-  wrongType,
 } from '../options.js'
 import type { Outgoing } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -179,10 +179,7 @@ export class MessageQueue extends Handle {
     const mayNotWait = this.#mayNotWait(options)
     const batch = Batch.take()
     for (const message of checkIterable('messages', messages)) {
-      if (typeof message !== 'object' || message === null) {
-        throw wrongType(`messages[${batch.count}]`, 'an object with data', message)
-      }
-      const { data, priority } = message
+      const { data, priority } = checkMessage(message, batch.count)
       batch.addBytes(checkBytes('data', data), priority === undefined ? 0 : checkPriority(priority))
     }
     if (mayNotWait) {

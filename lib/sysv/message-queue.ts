@@ -9,6 +9,7 @@ import {
   checkInteger,
   checkIterable,
   checkKeys,
+  checkMessage,
   checkObject,
   checkOptions,
   checkOwnership,
@@ -16,7 +17,6 @@ import {
   syncWaitKeys,
   type WaitOptions,
   waitKeys,
-  wrongType,
 } from '../options.js'
 import type { Outgoing, Selector } from '../queue/transport.js'
 import { Channel } from '../wait/channel.js'
@@ -198,10 +198,7 @@ export class MessageQueue extends Handle {
     checkOptions(options, waitKeys)
     const batch = Batch.take()
     for (const message of checkIterable('messages', messages)) {
-      if (typeof message !== 'object' || message === null) {
-        throw wrongType(`messages[${batch.count}]`, 'an object with data', message)
-      }
-      const { data, type } = message
+      const { data, type } = checkMessage(message, batch.count)
       batch.addBytes(checkBytes('data', data), type === undefined ? 1 : checkType(type))
     }
     return this.#channel.sendMany(batch, options)
