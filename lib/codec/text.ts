@@ -1,7 +1,7 @@
 /** Text as strict UTF-8. */
 import type { Codec } from './codec.js'
 import { hexOf, wrongType } from './expected.js'
-import { isWellFormed, readUtf8, writeUtf8 } from './utf8.js'
+import { readUtf8, writeUtf8 } from './utf8.js'
 
 /**
  * Sends strings as UTF-8. It is strict on both sides, so that no text changes on its way: a string with a
@@ -24,7 +24,7 @@ const textCodec: Codec<string> = Object.freeze({
   name: 'text',
   encode(value: string, target: Uint8Array, offset: number): number {
     if (typeof value !== 'string') throw wrongType('value', 'a string', value)
-    if (!isWellFormed(value)) throw wrongType('value', 'a string without lone surrogates', value)
+    if (!value.isWellFormed()) throw wrongType('value', 'a string without lone surrogates', value)
     return writeUtf8(value, target, offset)
   },
   decode(bytes: Uint8Array, offset: number, length: number): string {

@@ -64,13 +64,8 @@ export function writeField(text: string, target: Uint8Array, offset: number, siz
   const written = utf8Write.call(target, text, offset, size)
   // utf8Write stops before the first character that does not fit, and none takes more than 4 bytes.
   if (written > size - 4 && Buffer.byteLength(text) !== written) return -1
-  // As many bytes as characters are ASCII.
-  return written === text.length || isWellFormed(text) ? written : -1
-}
-
-/** Tells text without lone surrogates, the only text that UTF-8 can hold. */
-export function isWellFormed(text: string): boolean {
-  return text.isWellFormed()
+  // As many bytes as characters are ASCII; lone surrogates are no UTF-8.
+  return written === text.length || text.isWellFormed() ? written : -1
 }
 
 /** Reads UTF-8; gives undefined when the bytes are not. */

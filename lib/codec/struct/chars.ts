@@ -1,6 +1,6 @@
 /** Text in a field of fixed size, as C keeps it. */
 import { outOfRange, wrongType } from '../expected.js'
-import { isWellFormed, readField, writeField } from '../utf8.js'
+import { readField, writeField } from '../utf8.js'
 import { checkLength, type FieldType, leafType } from './field.js'
 
 /**
@@ -44,7 +44,7 @@ export function chars(size: number): FieldType<string> {
     refusal(path, value) {
       const expected = `text of at most ${size} bytes in UTF-8`
       if (typeof value !== 'string') return wrongType(path, expected, value)
-      if (!isWellFormed(value)) return outOfRange(path, 'text without lone surrogates', value)
+      if (!value.isWellFormed()) return outOfRange(path, 'text without lone surrogates', value)
       if (value.includes('\0')) return outOfRange(path, 'text without NUL characters', value)
       const error = outOfRange(path, expected, value)
       error.message += ` of ${Buffer.byteLength(value)} bytes`
