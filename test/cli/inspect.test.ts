@@ -1,8 +1,7 @@
-import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MessageQueue } from 'ipckit/posix'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ownNamespace } from '../helpers/kernel.ts'
+import { canMakeInLatin1, makeInLatin1 } from '../helpers/kernel.ts'
 import { needs, works } from '../helpers/needs.ts'
 import {
   asNobody,
@@ -113,7 +112,7 @@ describe('ls', () => {
     expect({ code, stdout }).toEqual({ code: 6, stdout: '' })
   })
 
-  test.runIf(existsSync('/dev/mqueue') && ownNamespace)(
+  test.runIf(canMakeInLatin1)(
     'shows a POSIX queue whose name is no UTF-8, and the doctor counts it',
     async () => {
       const address = `${posixAddress()}-caf\\xe9`
@@ -122,9 +121,7 @@ describe('ls', () => {
         return checks.find(({ name }: { name: string }) => name === 'RLIMIT_MSGQUEUE').used
       }
       const before = await userBytes()
-      const path = Buffer.from(address.replace('posix:', '/dev/mqueue').replace('\\xe9', '\xe9'), 'latin1')
-      closeSync(openSync(path, 'wx', 0o600))
-      onTestFinished(() => unlinkSync(path))
+      makeInLatin1(address.replace('posix:', '').replace('\\xe9', '\xe9'))
       const { code, stdout, stderr } = await ipckit(['ls', '--posix', '--queue'])
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
       expect(lines(stdout).find((row) => row.startsWith(`${address} `))).toMatch(/ 0 +0 +10 x 8,192 /)

@@ -1,5 +1,5 @@
 /** What the kernel allows here: its settings, and what this process may do. */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { onTestFinished } from 'vitest'
 
 /**
@@ -28,6 +28,17 @@ export function changeSetting(setting: string, value: number): void {
   const before = readSetting(setting)
   onTestFinished(() => writeFileSync(`/proc/sys/${setting}`, String(before)))
   writeFileSync(`/proc/sys/${setting}`, String(value))
+}
+
+/** Whether {@link makeInLatin1} works here. */
+export const canMakeInLatin1 = existsSync('/dev/mqueue') && ownNamespace
+
+/** Makes a POSIX queue as a program with another character set does: the bytes of its name. It is removed after the test. */
+export function makeInLatin1(name: string): Buffer {
+  const path = Buffer.from(`/dev/mqueue${name}`, 'latin1')
+  closeSync(openSync(path, 'wx', 0o600))
+  onTestFinished(() => unlinkSync(path))
+  return path.subarray('/dev/mqueue'.length)
 }
 
 /** An object of System V, as the settings of the kernel call it. */

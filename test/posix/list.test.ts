@@ -1,23 +1,13 @@
 /** The list of POSIX message queues of this namespace. */
-import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs'
 import { list } from 'ipckit/posix'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Agent, endAgents, mayChangeUser, stranger, withoutPrivileges } from '../helpers/agent.ts'
-import { ownNamespace, readSetting } from '../helpers/kernel.ts'
+import { canMakeInLatin1, makeInLatin1, readSetting } from '../helpers/kernel.ts'
 import { pattern } from '../helpers/pattern.ts'
 import { nameOf, Queues } from './support.ts'
 
 const queues = new Queues()
 endAgents()
-
-/** A queue as a program with another character set makes it: the bytes of its name. It is removed after the test. */
-function makeInLatin1(name: string, rest: string): Buffer {
-  const bytes = Buffer.from(`${name}-${rest}`, 'latin1')
-  const path = Buffer.concat([Buffer.from('/dev/mqueue'), bytes])
-  closeSync(openSync(path, 'wx', 0o600))
-  onTestFinished(() => unlinkSync(path))
-  return bytes
-}
 
 describe('list', () => {
   test('shows each queue with its bytes, owner and mode', async () => {
@@ -50,11 +40,11 @@ describe('list', () => {
     expect(list().some(({ name }) => name === nameOf(queue))).toBe(true)
   })
 
-  test.runIf(existsSync('/dev/mqueue') && ownNamespace)(
+  test.runIf(canMakeInLatin1)(
     'shows a name that is no UTF-8 with escapes, its bytes, and what can be told of the queue',
     async () => {
       const name = queues.name()
-      const made = makeInLatin1(name, 'caf\xe9')
+      const made = makeInLatin1(`${name}-caf\xe9`)
       // The name that the escapes would be, if it were one.
       const double = queues.create({}, `${name}-caf\\xe9`)
       await double.send(pattern(3))
