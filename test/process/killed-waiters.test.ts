@@ -102,7 +102,7 @@ async function killAll(here: Owner, kernel: Carrier, way: string, count: number)
   return lost
 }
 
-const kills = long ? 1000 : 20
+const kills = long ? 1000 : 50
 
 describe.runIf(hasTaskset && hasChrt).each(carriers)(
   '%s: a message that comes at the moment of a kill (needs taskset and chrt)',
